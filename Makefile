@@ -57,7 +57,8 @@ define venv
 	@test -x $(VENV)/bin/pip || { echo "==> creating $(VENV)"; \
 	    $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing $(1) into $(VENV) (the first time takes a minute)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '$(1)'
+	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check \
+	    --editable '$(1)'
 endef
 
 $(RUN): pyproject.toml
