@@ -1,0 +1,122 @@
+"""Ops that do something instead of defining a result.
+
+They stay in the schedule in their order; no pass removes or merges them. What runs a
+program gives `assign` its meaning: new contents are stored once all checks have passed,
+so the reference only accepts the value.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from tapec.errors import CheckFailed, DTypeError, ShapeError
+from tapec.ir import ArrayType, TupleType
+from tapec.primitive import HOST, NO_RESULT, no_samples, primitive
+
+__all__ = ["assert_", "assign", "check", "print_"]
+
+
+def _check_type(t: ArrayType, *, expected: bool | int) -> TupleType:
+    if t.shape != ():
+        raise ShapeError(f"check: the operand is no scalar but {t!r}")
+    kinds = "b" if isinstance(expected, bool) else "iu"
+    if t.dtype.kind not in kinds:
+        raise DTypeError(f"check: {t!r} is never {expected}")
+    return NO_RESULT
+
+
+def _check(value: Any, *, expected: bool | int) -> None:
+    if value != expected:
+        raise CheckFailed
+
+
+check = primitive(
+    name="check",
+    doc="End this version of the program unless a scalar is what it was when traced.",
+    reference=_check,
+    type_rule=_check_type,
+    vjp=None,
+    lower=HOST,
+    samples=no_samples,
+    may_raise=True,
+    effect=True,
+)
+
+
+def _assert_type(t: ArrayType, *, message: str = "") -> TupleType:
+    if t.dtype.kind != "b":
+        raise DTypeError(f"assert: the operand is not boolean but {t!r}")
+    return NO_RESULT
+
+
+def _assert(value: Any, *, message: str = "") -> None:
+    if not np.all(value):
+        raise AssertionError(message)
+
+
+assert_ = primitive(
+    name="assert",
+    doc="Raise AssertionError unless every element is true.",
+    reference=_assert,
+    type_rule=_assert_type,
+    vjp=None,
+    lower=HOST,
+    samples=no_samples,
+    may_raise=True,
+    effect=True,
+)
+
+
+def _assign_type(t: ArrayType, *, variable: int) -> TupleType:
+    if variable < 0:
+        raise TypeError(f"assign: there is no variable {variable}")
+    return NO_RESULT
+
+
+def _assign(value: Any, *, variable: int) -> None:
+    return None
+
+
+assign = primitive(
+    name="assign",
+    doc="New contents for a variable of the program, counted from 0.",
+    reference=_assign,
+    type_rule=_assign_type,
+    vjp=None,
+    lower=HOST,
+    samples=no_samples,
+    effect=True,
+)
+
+
+def _print_type(*types: ArrayType, text: str = "{}") -> TupleType:
+    _filled(text, types)
+    return NO_RESULT
+
+
+def _print(*values: Any, text: str = "{}") -> None:
+    sys.stdout.write(_filled(text, values) + "\n")
+
+
+def _filled(text: str, values: tuple[Any, ...]) -> str:
+    """`text` with its `{}` replaced in order; other braces stay as they are."""
+    parts = text.split("{}")
+    if len(parts) != len(values) + 1:
+        raise TypeError(f"print: {len(values)} values for {len(parts) - 1} places")
+    shown = [str(value) for value in values]
+    return parts[0] + "".join(a + b for a, b in zip(shown, parts[1:], strict=True))
+
+
+print_ = primitive(
+    name="print",
+    doc="Write a line to the standard output, `{}` replaced by the values.",
+    reference=_print,
+    type_rule=_print_type,
+    vjp=None,
+    lower=HOST,
+    samples=no_samples,
+    effect=True,
+)
