@@ -1,0 +1,34 @@
+"""Common-subexpression elimination.
+
+    func @f(%x: f64[3]) {             func @f(%x: f64[3]) {
+      %1: f64[3] = tanh %x              %1: f64[3] = tanh %x
+      %2: f64[3] = tanh %x       ->     %3: f64[3] = add %1, %1
+      %3: f64[3] = add %1, %2           return %3
+      return %3                       }
+    }
+
+Forward and backward halves are one function after `vjp`, so what a derivative computes
+again is found here.
+"""
+
+from __future__ import annotations
+
+from tapec.ir import Emitter, Function, Value, exact, has_effect, rewrite
+
+__all__ = ["cse"]
+
+
+def cse(fn: Function) -> Function:
+    """Replace an op by an earlier one with equal primitive, operands and attributes."""
+    seen: dict[object, Value] = {}
+
+    def rule(op: Value, emit: Emitter) -> Value:
+        if has_effect(op):
+            return emit.keep(op)
+        key = (op.prim, op.args, exact(op.attrs), op.type)
+        found = seen.get(key)
+        if found is None:
+            found = seen[key] = emit.keep(op)
+        return found
+
+    return rewrite(fn, rule)

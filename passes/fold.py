@@ -1,0 +1,77 @@
+"""Constant folding.
+
+    func @f(%x: f64[3]) {             func @f(%x: f64[3]) {
+      %1: f64[] = const value=2.0       %1: f64[] = const value=2.0
+      %2: f64[] = sqrt %1        ->     %4: f64[] = const value=1.4142135623730951
+      %3: f64[3] = mul %x, %2           %3: f64[3] = mul %x, %4
+      return %3                         return %3
+    }                                 }
+
+The value is the reference's, NaN and infinities included; a warning that NumPy would
+give is not repeated. What may raise stays: it raises when the program runs, or not at
+all if the program never gets there. Large results stay, they cost less to compute than
+to keep.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tapec.interpret import apply
+from tapec.ir import (
+    ArrayType,
+    Constant,
+    Emitter,
+    Function,
+    Value,
+    rewrite,
+)
+from tapec.ops.const import const
+
+__all__ = ["fold"]
+
+LARGEST = 64
+"""Elements of a result that is still worth keeping in the program."""
+
+
+def fold(fn: Function) -> Function:
+    """Evaluate small pure ops whose operands are all constants."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return rewrite(fn, _rule)
+
+
+def _rule(op: Value, emit: Emitter) -> Value:
+    if not _is_foldable(op):
+        return emit.keep(op)
+    value = _evaluate(op)
+    if value is None:
+        return emit.keep(op)
+    return emit.new(const, like=op, value=Constant(value))
+
+
+def _is_foldable(op: Value) -> bool:
+    """Op without operands: a constant already, or random. With a body: maybe long."""
+    return (
+        bool(op.args)
+        and all(a.prim is const for a in op.args)
+        and isinstance(op.type, ArrayType)
+        and all(isinstance(d, int) for d in op.type.shape)
+        and op.type.size <= LARGEST
+        and not op.prim.may_raise
+        and not any(isinstance(value, Function) for _, value in op.attrs)
+    )
+
+
+def _evaluate(op: Value) -> np.ndarray[Any, Any] | None:
+    """The value of `op`; None when its reference fails or disagrees with its type."""
+    try:
+        out = apply(op, [a.attr("value").array for a in op.args])
+    except Exception:  # it fails again, with the user's line, when the program runs
+        return None
+    if ArrayType(out.dtype, out.shape) is not op.type:
+        return None
+    return np.array(out)  # no view: a constant does not keep a larger array alive

@@ -1,0 +1,161 @@
+"""The passes as data: which there are, which run, and why in this order.
+
+optimized = run(fn)
+optimized = run(fn, parse_passes("vjp(wrt=[0]),cse,dce"))
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import gc
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from inspect import signature
+from typing import Any, NamedTuple
+
+from tapec.ir import Function
+from tapec.verify import verify
+
+__all__ = ["DEFAULT", "ORDER", "PASSES", "Pass", "parse_passes", "run"]
+
+PASSES = (
+    "vjp",
+    "simplify",
+    "fold",
+    "cse",
+    "dce",
+    "fuse",
+)
+"""Every pass by name: a function `passes/<name>.py` has under that name."""
+
+DEFAULT = ("simplify", "fold", "cse", "dce", "fuse")
+"""What every program goes through before it becomes native code."""
+
+ORDER = (
+    ("vjp", "cse", "the backward half computes forward values again"),
+    ("vjp", "dce", "the rules give cotangents that nobody asked for"),
+    ("simplify", "fold", "a rule brings constants together: (x * 2) * 3"),
+    ("simplify", "cse", "what a rule makes equal is merged only afterwards"),
+    ("fold", "cse", "folded constants are equal more often than what they came from"),
+    ("cse", "dce", "cse leaves ops that only merged ones read"),
+    ("dce", "fuse", "a dead op would become an output of a kernel"),
+)
+"""(earlier, later, why), checked when this module is imported."""
+
+Observer = Callable[[str, Function, Function], None]
+
+
+class Pass(NamedTuple):
+    """A pass with its arguments; calling it transforms a function."""
+
+    name: str
+    arguments: Mapping[str, Any] = {}
+
+    @property
+    def transform(self) -> Callable[..., Function]:
+        """The function behind the name, imported when it is needed."""
+        module = import_module(f"tapec.passes.{self.name}")
+        return getattr(module, self.name)  # type: ignore[no-any-return]
+
+    def __call__(self, fn: Function) -> Function:
+        return self.transform(fn, **self.arguments)
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
+        return f"{self.name}({listed})" if listed else self.name
+
+
+def run(
+    fn: Function,
+    passes: Iterable[str | Pass] = DEFAULT,
+    *,
+    observe: Observer | None = None,
+) -> Function:
+    """`fn` after the passes, one by one.
+
+    observe: called after each as `observe(pass, before, after)`.
+    With TAPEC_VERIFY=1 in the environment every intermediate function is verified.
+    """
+    checked = os.environ.get("TAPEC_VERIFY", "0") not in ("", "0")
+    if checked:
+        verify(fn)
+    for step in passes:
+        step = Pass(step) if isinstance(step, str) else step
+        before = fn
+        try:
+            with _collector_off():
+                fn = step(fn)
+        except Exception as error:
+            error.add_note(f"in the pass {step}, on @{before.name}")
+            raise
+        if checked:
+            verify(fn, after=str(step))
+        if observe is not None:
+            observe(str(step), before, fn)
+    return fn
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Passes make many objects and no cycles; the cyclic collector triples their time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def parse_passes(text: str) -> list[Pass]:
+    """The passes of `vjp(wrt=[0]),cse,dce`; ValueError says what is wrong."""
+    try:
+        listed = ast.parse(f"[{text}]", mode="eval").body
+    except SyntaxError:
+        raise ValueError(f"not a list of passes: {text}") from None
+    if not isinstance(listed, ast.List):
+        raise ValueError(f"not a list of passes: {text}")
+    return [_parse_pass(node) for node in listed.elts]
+
+
+def _parse_pass(node: ast.expr) -> Pass:
+    call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
+    if not isinstance(call.func, ast.Name) or call.args:
+        raise ValueError(f"not a pass: {ast.unparse(node)}; write name(option=value)")
+    name = call.func.id
+    if name not in PASSES:
+        close = difflib.get_close_matches(name, PASSES, 1)
+        hint = (
+            f"did you mean {close[0]}?" if close else f"there are {', '.join(PASSES)}"
+        )
+        raise ValueError(f"unknown pass {name}; {hint}")
+    arguments = {}
+    for keyword in call.keywords:
+        try:
+            arguments[str(keyword.arg)] = ast.literal_eval(keyword.value)
+        except ValueError:
+            shown = ast.unparse(keyword.value)
+            raise ValueError(f"{name}: {shown} is no Python literal") from None
+    found = Pass(name, arguments)
+    try:
+        signature(found.transform).bind(None, **arguments)
+    except TypeError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return found
+
+
+def check_order(passes: tuple[str, ...] = DEFAULT) -> None:
+    """ValueError with the reason if two passes run in the wrong order."""
+    place = {name: i for i, name in enumerate(passes)}
+    for earlier, later, why in ORDER:
+        if earlier not in PASSES or later not in PASSES:
+            raise ValueError(f"ORDER names an unknown pass: {earlier}, {later}")
+        if place.get(earlier, -1) > place.get(later, len(passes)):
+            raise ValueError(f"{earlier} must come before {later}: {why}")
+
+
+check_order()

@@ -1,0 +1,135 @@
+"""The command line: `python -m tapec <command>`.
+
+Exit status: 0 done, 1 the input is wrong or a pass failed, 2 the command is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tapec.errors import TapecError
+
+if TYPE_CHECKING:
+    from tapec.ir import Function
+    from tapec.passes.pipeline import Pass
+
+__all__ = ["COMMANDS", "Command", "UsageError", "main"]
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given."""
+
+
+class Command(NamedTuple):
+    """One subcommand: `arguments` declares its options, `run` returns the exit status."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; errors are one clear message on standard error."""
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except UsageError as error:
+        return _complain(error, 2)
+    except TapecError as error:
+        return _complain(error, 1)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has seen enough
+        return 0
+    return status
+
+
+def _complain(error: Exception, status: int) -> int:
+    notes = [f"({note})" for note in getattr(error, "__notes__", ())]
+    sys.stderr.write("\n".join([f"tapec: {error}", *notes]) + "\n")
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tapec", description=_DESCRIPTION)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name, help=command.help, description=command.help
+        )
+        command.arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+_DESCRIPTION = "A tape-tracing gradient compiler and visualizer for NumPy code."
+
+
+# --- opt --------------------------------------------------------------------
+
+
+def _opt_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="IR as text (.tir); - for standard input")
+    parser.add_argument(
+        "--passes",
+        metavar="LIST",
+        help='for example "vjp(wrt=[0]),cse,dce"; the default is what compiling does',
+    )
+    parser.add_argument("--steps", action="store_true", help="print after each pass")
+
+
+def _opt(args: argparse.Namespace) -> int:
+    from tapec.passes.pipeline import DEFAULT, Pass, parse_passes
+    from tapec.text import format_module, parse
+    from tapec.verify import verify
+
+    try:
+        passes = [Pass(p) for p in DEFAULT]
+        if args.passes is not None:
+            passes = parse_passes(args.passes)
+    except ValueError as error:
+        raise UsageError(f"--passes: {error}") from None
+    fn = parse(_read(args.file), _name(args.file))
+    verify(fn)
+    for step in passes:
+        fn = _apply(step, fn)
+        verify(fn, after=str(step))
+        if args.steps:
+            sys.stdout.write(f"; after {step}\n{format_module(fn)}\n\n")
+    if not args.steps:
+        sys.stdout.write(f"{format_module(fn)}\n")
+    return 0
+
+
+def _apply(step: Pass, fn: Function) -> Function:
+    try:
+        return step(fn)
+    except TapecError:
+        raise
+    except Exception as error:
+        if sys.flags.dev_mode:  # python -X dev -m tapec ... shows the traceback
+            raise
+        kind = type(error).__name__
+        raise TapecError(f"{step} failed: {kind}: {error}") from error
+
+
+def _name(file: str) -> str:
+    return "<stdin>" if file == "-" else file
+
+
+def _read(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: not UTF-8 text") from None
+
+
+COMMANDS = (
+    Command("opt", "run passes on the text of a function", _opt_arguments, _opt),
+)
