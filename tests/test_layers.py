@@ -43,7 +43,7 @@ LAYERS = (
 FREE = {"demo"}
 
 # These have a single importer, and it imports them lazily.
-ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "__main__"}
+ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "cli"}
 
 # (module, unit): reason. Holds for imports inside functions and under TYPE_CHECKING,
 # never for one that runs at import time. An entry that is no longer needed fails.

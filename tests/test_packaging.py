@@ -24,14 +24,16 @@ in_one_worker = pytest.mark.xdist_group("wheel")
 
 
 def run(*command, cwd, check=True, **environment):
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=cwd,
         env=os.environ | environment,
-        check=check,
+        check=False,
         capture_output=True,
         text=True,
     )
+    assert not (check and done.returncode), done.stderr
+    return done
 
 
 def source_files(suffix: str) -> list[Path]:
