@@ -30,6 +30,7 @@ LAYERS = (
         "operators",
         "containers",
         "display",
+        "variable",
     },
     {"numpy", "scipy"},
     {"passes", "viz"},
