@@ -51,6 +51,7 @@ ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "cli"}
 ALLOWED: dict[tuple[str, str], str] = {
     ("ir", "text"): "the repr of a Function is its text",
     ("operators", "numpy"): "x[i] is the namespace's getitem",
+    ("variable", "numpy"): "x[i] = v is the namespace's setitem",
 }
 
 
