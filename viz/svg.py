@@ -1,0 +1,280 @@
+"""The picture: one SVG document, complete in itself and the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import warnings
+from xml.sax.saxutils import escape, quoteattr
+
+from tapec.viz.graph import Graph, Node, validate
+from tapec.viz.label import Label, short, size_text, tooltip_of
+from tapec.viz.layout import Box, Layout, number
+from tapec.viz.mirror import mirror
+from tapec.viz.scene import Edge, Item, Scene, scene_of
+from tapec.viz.theme import style
+
+__all__ = ["render"]
+
+MOST_FOR_GRAPHVIZ = 1000
+HEAD, FOOT = 58.0, 44.0
+TIPS = ("forward", "gradient", "saved")
+
+
+def render(
+    graph: Graph, engine: str = "auto", *, timeout: float = 5.0, prefix: str = ""
+) -> str:
+    """The SVG text of a graph.
+
+    engine: "auto" draws up to 1000 nodes with Graphviz and larger graphs with the own
+        layouter, as it does when Graphviz fails; "graphviz", "dot" (the program on the
+        PATH) and "mirror" insist.
+    prefix: begins all ids; by default it is made from the graph.
+    """
+    scene = scene_of(validate(graph))
+    layout, note = laid_out(scene, engine, timeout)
+    return Picture(scene, layout, prefix or prefix_of(graph), note).text()
+
+
+def laid_out(scene: Scene, engine: str, timeout: float) -> tuple[Layout, str]:
+    """A layout, and what there is to say about its making."""
+    if engine not in ("auto", "graphviz", "dot", "mirror"):
+        raise ValueError(f"no layout engine is called {engine!r}")
+    large = len(scene.items) > MOST_FOR_GRAPHVIZ
+    if engine == "mirror" or (engine == "auto" and large) or not scene.items:
+        return mirror(scene), ""
+    from tapec.viz.dot import graphviz_layout
+    from tapec.viz.engine import EngineError
+
+    try:
+        return graphviz_layout(scene, engine, timeout), ""
+    except EngineError as error:
+        if engine != "auto":
+            raise
+        note = f"drawn by the built-in layouter: {error}"
+        warnings.warn(note, RuntimeWarning, stacklevel=3)
+        return mirror(scene), note
+
+
+def prefix_of(graph: Graph) -> str:
+    text = json.dumps(graph, sort_keys=True, default=str)
+    return "t" + hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def clean(text: str) -> str:
+    """`text` without the characters that XML does not allow, escaped."""
+    kept = re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+    return escape(kept)
+
+
+class Picture:
+    """One drawing. The scene says what, the layout where, the theme how."""
+
+    def __init__(self, scene: Scene, layout: Layout, prefix: str, note: str) -> None:
+        self.scene = scene
+        self.layout = layout
+        self.prefix = prefix
+        self.note = note
+        self.results = set(scene.graph["results"])
+        self.legend = self.legend_entries()
+        legend_width = 24.0 + sum(entry_width(text) for _, text in self.legend)
+        title_width = 48.0 + 10.0 * len(scene.graph["name"])
+        about_width = 48.0 + 7.0 * len(self.about())
+        self.width = max(layout.width, legend_width, title_width, about_width)
+        self.height = layout.height + HEAD + FOOT
+        self.shift = (self.width - layout.width) / 2
+
+    def text(self) -> str:
+        w, h = number(self.width), number(self.height)
+        p = self.prefix
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" id="{p}" class="tapec-graph" '
+            f'width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" '
+            f'aria-labelledby="{p}-title {p}-desc" '
+            'style="max-width:100%;height:auto">',
+            f'<title id="{p}-title">{clean(self.scene.graph["name"])}</title>',
+            f'<desc id="{p}-desc">{clean(self.description())}</desc>',
+            f"<style>{style(p)}</style>",
+            self.markers(),
+            f'<rect class="ground" width="{w}" height="{h}" stroke="none"/>',
+            *self.header(),
+            f'<g transform="translate({number(self.shift)} {number(HEAD)})">',
+            *self.axes(),
+            *map(self.edge, range(len(self.scene.edges))),
+            *map(self.node, self.scene.items.values()),
+            "</g>",
+            *self.draw_legend(),
+            "</svg>\n",
+        ]
+        if self.note:
+            parts.insert(0, f"<!-- {clean(self.note).replace('--', '- -')} -->")
+        return "\n".join(filter(None, parts))
+
+    # --- words --------------------------------------------------------------
+
+    def counts(self) -> tuple[int, int]:
+        ops = [i.node for i in self.scene.items.values() if i.node["kind"] != "param"]
+        backward = sum(node["half"] == "gradient" for node in ops)
+        return len(ops) - backward, backward
+
+    def about(self) -> str:
+        forward, backward = self.counts()
+        if not backward:
+            return f"{forward} ops"
+        return f"{forward + backward} ops: {forward} forward, {backward} gradient"
+
+    def description(self) -> str:
+        """The picture in words, for those who cannot see it."""
+        items = self.scene.items.values()
+        params = [i.node for i in items if i.node["kind"] == "param"]
+        inputs = ", ".join(f"{n['name'] or n['uid']} {n['type']}" for n in params)
+        tags = ", ".join(
+            f"{i.label.tag} ({i.node['op'] or 'parameter'} {i.node['type']})"
+            for i in items
+            if i.label.tag
+        )
+        text = f"Computation graph of {self.scene.graph['name']} with {self.about()}."
+        text += f" Parameters: {short(inputs, 600)}." if params else ""
+        return text + (f" Results: {short(tags, 600)}." if tags else "")
+
+    def header(self) -> list[str]:
+        name = clean(short(self.scene.graph["name"], 80))
+        return [
+            f'<text class="name" x="24" y="32">{name}</text>',
+            f'<text class="about" x="24" y="50">{self.about()}</text>',
+        ]
+
+    # --- shapes -------------------------------------------------------------
+
+    def markers(self) -> str:
+        tips = "".join(
+            f'<marker id="{self.prefix}-{tip}" viewBox="0 0 8 8" refX="7.5" refY="4" '
+            'markerWidth="7.5" markerHeight="7.5" markerUnits="userSpaceOnUse" '
+            f'orient="auto"><path class="tip-{tip}" d="M0 .6L8 4L0 7.4Z"/></marker>'
+            for tip in TIPS
+        )
+        return f"<defs>{tips}</defs>"
+
+    def axes(self) -> list[str]:
+        """The lines between the phases, with the direction of flow beside them."""
+        bottom = number(self.layout.height - 6)
+        parts = []
+        for k, x in enumerate(self.layout.axes):
+            parts.append(f'<path class="axis" d="M{number(x)} -8V{bottom}"/>')
+            left, right = ("gradient ↑", "forward ↓") if k % 2 else (
+                "forward ↓", "gradient ↑")  # fmt: skip
+            parts.append(f'<text class="side end" x="{number(x - 12)}">{left}</text>')
+            parts.append(f'<text class="side start" x="{number(x + 12)}">{right}</text>')
+        return parts
+
+    def edge(self, i: int) -> str:
+        edge = self.scene.edges[i]
+        tip = "gradient" if edge.flow == "update" else edge.flow
+        return (
+            f'<g class="edge {edge.flow}"><title>{clean(self.edge_tooltip(edge))}</title>'
+            f'<path d="{self.layout.routes[i].path}" '
+            f'marker-end="url(#{self.prefix}-{tip})"/></g>'
+        )
+
+    def edge_tooltip(self, edge: Edge) -> str:
+        source = self.scene.items[edge.src].node
+        target = self.scene.items[edge.dst].node
+        places = [
+            str(k) for k, arg in enumerate(target["args"]) if arg.get("uid") == edge.src
+        ]
+        size = "" if source["bytes"] is None else f", {size_text(source['bytes'])}"
+        what = "saved for the gradient: " if edge.flow == "saved" else ""
+        return (
+            f"{what}{called(source)} → {called(target)} (operand {', '.join(places)})\n"
+            f"{source['type']}{size}"
+        )
+
+    def node(self, item: Item) -> str:
+        node, label = item.node, item.label
+        box = self.layout.boxes[node["uid"]]
+        classes = ["node", node["half"], node["kind"]]
+        classes += ["result"] * (node["uid"] in self.results)
+        radius = box.height / 2 if node["kind"] == "param" else 6
+        rect = (
+            f'<rect x="{number(box.left)}" y="{number(box.top)}" '
+            f'width="{number(box.width)}" height="{number(box.height)}" '
+            f'rx="{number(radius)}"/>'
+        )
+        return (
+            f'<g class="{" ".join(classes)}" id="{self.prefix}-n{node["uid"]}">'
+            f"<title>{clean(tooltip_of(node))}</title>{rect}"
+            f"{''.join(lines_of(label, box))}{kernel_mark(node, box)}</g>"
+        )
+
+    # --- legend -------------------------------------------------------------
+
+    def legend_entries(self) -> list[tuple[str, str]]:
+        """What occurs in the picture, as (class, words)."""
+        items = list(self.scene.items.values())
+        flows = {edge.flow for edge in self.scene.edges}
+        forward, backward = self.counts()
+        entries = [("node param", "parameter")] * any(
+            i.node["kind"] == "param" for i in items
+        )
+        entries += [("node forward", "forward")] * bool(forward)
+        entries += [("node gradient", "gradient")] * bool(backward)
+        entries += [("node forward result", "result")] * bool(self.results)
+        return entries + [("edge saved", "saved for the gradient")] * ("saved" in flows)
+
+    def draw_legend(self) -> list[str]:
+        x, y = 24.0, self.height - 22.0
+        parts = []
+        for classes, words in self.legend:
+            if classes.startswith("edge"):
+                shape = f'<path d="M{number(x)} {number(y)}h26"/>'
+            else:
+                radius = 7 if "param" in classes else 4
+                shape = (
+                    f'<rect x="{number(x)}" y="{number(y - 7)}" width="26" height="14" '
+                    f'rx="{radius}"/>'
+                )
+            parts.append(
+                f'<g class="{classes}">{shape}</g>'
+                f'<text class="about" x="{number(x + 33)}" y="{number(y + 4)}">'
+                f"{words}</text>"
+            )
+            x += entry_width(words)
+        return parts
+
+
+def entry_width(words: str) -> float:
+    return 33.0 + 7.0 * len(words) + 18.0
+
+
+def called(node: Node) -> str:
+    return node["name"] or f"%{node['uid']} {node['op']}"
+
+
+def lines_of(label: Label, box: Box) -> list[str]:
+    """The texts of a box, from top to bottom."""
+    x, y = number(box.x), box.top + 17.0
+    spans = ""
+    if label.name:
+        spans += f'<tspan class="with">{clean(label.name)} =</tspan>'
+    space = ' dx="7"' * bool(label.name)
+    spans += f"<tspan{space}>{clean(label.title)}</tspan>"
+    if label.detail:
+        spans += f'<tspan class="with" dx="7">{clean(label.detail)}</tspan>'
+    lines = []
+    if label.tag:
+        lines.append(f'<text class="title" x="{x}" y="{{}}">{clean(label.tag)}</text>')
+    lines.append(f'<text class="title" x="{x}" y="{{}}">{spans}</text>')
+    for text in (label.more, label.type):
+        if text:
+            lines.append(f'<text class="type" x="{x}" y="{{}}">{clean(text)}</text>')
+    return [
+        line.replace("{}", number(y + 16.0 * k), 1) for k, line in enumerate(lines)
+    ]
+
+
+def kernel_mark(node: Node, box: Box) -> str:
+    if node["kernel"] is None:
+        return ""
+    x, y = number(box.right + 8.0), number(box.top + 9.0)
+    return f'<text class="kernel" x="{x}" y="{y}">{clean(node["kernel"])}</text>'
