@@ -1,0 +1,120 @@
+"""Index arrays: integers or masks, brought to integers and checked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tapec.numpy.shapes import reshape
+from tapec.numpy.support import OutOfRange, here
+from tapec.ops.positions import flatnonzero
+from tapec.recording import state
+from tapec.tensor import Tensor, as_tensor
+
+__all__ = ["Position", "as_position", "check_range"]
+
+
+class Position:
+    """One index array of a key.
+
+    covers: how many axes of the indexed array it stands for (a mask: its own number).
+    unique: no position occurs twice.
+    """
+
+    __slots__ = ("array", "covers", "index", "mask", "unique")
+
+    def __init__(self, array: Any, index: Any, mask: Any, covers: int) -> None:
+        self.array = array
+        self.index = index
+        self.mask = mask
+        self.covers = covers
+        self.unique = mask is not None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.index.shape)
+
+    def check(self, covered: tuple[int, ...], axis: int, type_: Any) -> None:
+        """IndexError unless every position exists along the axes it covers."""
+        if self.mask is not None:
+            if self.mask.shape != covered:
+                text = f"a mask of shape {self.mask.shape} does not fit the axes of"
+                raise here(OutOfRange(f"{text} {type_!r} from axis {axis} on"))
+            return
+        self.unique = check_range(self.array, covered[0], axis, type_)
+
+
+def as_position(entry: Any) -> Position:
+    """A list, an array or a tensor as an index array; else IndexError."""
+    if isinstance(entry, (list, tuple)) and not len(entry):
+        entry = np.zeros(0, np.int64)
+    index = as_tensor(entry)
+    if index.dtype == np.bool_:
+        return Position(entry, _mask_index(entry, index), index, index.ndim)
+    if index.dtype.kind not in "iu":
+        text = f"arrays used as indices must hold integers or bools, not {index.dtype}"
+        raise here(OutOfRange(text))
+    return Position(entry, index, None, 1)
+
+
+def _mask_index(entry: Any, mask: Tensor) -> Any:
+    """Positions of the true elements, counted along the mask's axes merged.
+
+    In a trace the count is looked at, which leaves a check: the program is valid for
+    every mask with as many true elements.
+    """
+    rec = state.recording
+    if rec is None or (not rec.is_trace and not _is_pending(mask)):
+        return as_tensor(np.flatnonzero(mask.array))
+    flat = reshape(mask, (math.prod(mask.shape),))
+    count = int(np.count_nonzero(mask.array))
+    if rec.is_trace:
+        count = (np.sum(flat)).__index__()
+    return flatnonzero(flat, count=count)
+
+
+def _is_pending(t: Tensor) -> bool:
+    return t.known is None
+
+
+_PERMUTING = {"argsort", "argmax", "argmin", "iota", "flatnonzero"}
+
+
+def check_range(entry: Any, n: int, axis: int, type_: Any) -> bool:
+    """IndexError unless all of `entry` lie in [-n, n); whether none is repeated.
+
+    Of a value that is only known when the program runs, a check is recorded.
+    """
+    rec = state.recording
+    index = as_tensor(entry)
+    literal = isinstance(entry, (list, tuple)) or np.isscalar(entry)
+    if rec is not None and not literal and (rec.is_trace or index.known is None):
+        if not _surely_below(index, n):
+            inside = np.all((index >= -n) & (index < n))
+            if not bool(inside):
+                raise _out_of_range(index.array, n, axis, type_)
+        return False
+    array = np.asarray(entry) if literal else index.array
+    if array.size and not (array.min() >= -n and array.max() < n):
+        raise _out_of_range(array, n, axis, type_)
+    return array.size < 2 or len(np.unique(array % n)) == array.size
+
+
+def _surely_below(index: Tensor, n: int) -> bool:
+    """Whether the op that made the index keeps it in range."""
+    op = index.value
+    if op is None or op.prim is None or op.prim.name not in _PERMUTING:
+        return False
+    source = op.args[0].shape if op.args else op.shape
+    axis = dict(op.attrs).get("axis")
+    if isinstance(axis, tuple):
+        axis = axis[0] if len(axis) == 1 else None
+    return n >= (math.prod(source) if axis is None else source[axis])
+
+
+def _out_of_range(array: Any, n: int, axis: int, type_: Any) -> Exception:
+    wrong = array[(array < -n) | (array >= n)].flat[0]
+    text = f"index {wrong} is out of bounds for axis {axis} of {type_!r}"
+    return here(OutOfRange(text))
