@@ -1,11 +1,11 @@
 """Constant folding.
 
-    func @f(%x: f64[3]) {             func @f(%x: f64[3]) {
-      %1: f64[] = const value=2.0       %1: f64[] = const value=2.0
-      %2: f64[] = sqrt %1        ->     %4: f64[] = const value=1.4142135623730951
-      %3: f64[3] = mul %x, %2           %3: f64[3] = mul %x, %4
-      return %3                         return %3
-    }                                 }
+    func @f(%x: f64[3]) {              func @f(%x: f64[3]) {
+      %1: f64[] = const value=2.0        %1: f64[] = const value=2.0
+      %2: f64[] = sqrt %1         ->     %4: f64[] = const value=1.4142135623730951
+      %3: f64[3] = multiply %x, %2       %3: f64[3] = multiply %x, %4
+      return %3                          return %3
+    }                                  }
 
 The value is the reference's, NaN and infinities included; a warning that NumPy would
 give is not repeated. What may raise stays: it raises when the program runs, or not at

@@ -100,7 +100,7 @@ def run(
 
 @contextmanager
 def _collector_off() -> Iterator[None]:
-    """Passes make many objects and no cycles; the cyclic collector triples their time."""
+    """Passes make many objects and no cycles: collecting would triple their time."""
     if not gc.isenabled():
         yield
         return
@@ -129,9 +129,8 @@ def _parse_pass(node: ast.expr) -> Pass:
     name = call.func.id
     if name not in PASSES:
         close = difflib.get_close_matches(name, PASSES, 1)
-        hint = (
-            f"did you mean {close[0]}?" if close else f"there are {', '.join(PASSES)}"
-        )
+        known = ", ".join(PASSES)
+        hint = f"did you mean {close[0]}?" if close else f"there are {known}"
         raise ValueError(f"unknown pass {name}; {hint}")
     arguments = {}
     for keyword in call.keywords:

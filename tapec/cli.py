@@ -25,7 +25,7 @@ class UsageError(Exception):
 
 
 class Command(NamedTuple):
-    """One subcommand: `arguments` declares its options, `run` returns the exit status."""
+    """A subcommand: `arguments` declares its options, `run` gives the exit status."""
 
     name: str
     help: str

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from tapec.errors import IRError
@@ -23,6 +24,9 @@ SHOWN = 20
 """Lines shown before the bad one in a long function; fewer after it."""
 
 
+_OP = re.compile(r" *(?:%[^=]* = )?")
+
+
 class Problem(NamedTuple):
     """What is wrong in one line of a function, numbered as in `function_lines`."""
 
@@ -32,17 +36,17 @@ class Problem(NamedTuple):
 
 def verify(fn: Function, after: str = "") -> None:
     """Raise IRError if `fn` breaks an invariant; `after` names the pass to blame."""
-    seen: set[int] = set()
-    stack = [fn]
-    while stack:
-        current = stack.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        problem = _problem(current)
-        if problem is not None:
-            raise IRError(_report(current, problem, after))
-        stack.extend(current.bodies())
+    _verify(fn, after, set())
+
+
+def _verify(fn: Function, after: str, seen: set[int]) -> None:
+    for body in fn.bodies():  # first, because printing `fn` compares its bodies
+        if id(body) not in seen:
+            seen.add(id(body))
+            _verify(body, after, seen)
+    problem = _problem(fn)
+    if problem is not None:
+        raise IRError(_report(fn, problem, after))
 
 
 def _problem(fn: Function) -> Problem | None:
@@ -106,15 +110,15 @@ def _bad_type(op: Value) -> str:
     try:
         expected = op.prim.type_rule(*[a.type for a in op.args], **dict(op.attrs))
     except Exception as error:  # whatever a rule says of operands that it does not take
-        return f"{type(error).__name__}: {error}"
+        rule = f"{op.prim.type_rule.__qualname__}()"
+        return f"{type(error).__name__}: {error}".replace(rule, op.prim.name)
     return "" if op.type == expected else f"the type should be {expected!r}"
 
 
 def _report(fn: Function, problem: Problem, after: str) -> str:
     lines = function_lines(fn, elide=True)
     shown = lines[problem.line]
-    start = shown.find(" = ") + 3 if " = " in shown.split("=", 1)[0] + "=" else 0
-    start = start or len(shown) - len(shown.lstrip())
+    start = _OP.match(shown).end()  # type: ignore[union-attr]
     width = len(shown[start:].split(" ", 1)[0])
     reason = problem.reason.replace("\n", " ")
     note = f";{' ' * (start - 1)}{'^' * width} {reason}"

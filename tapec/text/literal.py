@@ -142,7 +142,13 @@ def _little(flat: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return flat.byteswap() if swapped else flat
 
 
-_KINDS = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "c": "biufc"}
+_KINDS: dict[str, set[type]] = {
+    "b": {bool},
+    "i": {int},
+    "u": {int},
+    "f": {int, float},
+    "c": {int, float, complex},
+}
 
 
 def array_from(literal: Any, type_: ArrayType) -> Constant:
@@ -152,8 +158,8 @@ def array_from(literal: Any, type_: ArrayType) -> Constant:
         return Constant(data.astype(type_.dtype).reshape(type_.shape))
     if literal == [] and type_.size == 0:
         return Constant(np.empty(type_.shape, type_.dtype))
-    guess = np.array(literal)
-    if guess.dtype.kind not in _KINDS[type_.dtype.kind]:
+    elements = np.array(literal, object).reshape(-1)
+    if not {type(e) for e in elements} <= _KINDS[type_.dtype.kind]:
         raise ValueError(f"an element is no {DTYPE_NAMES[type_.dtype]}")
     with np.errstate(all="ignore"):
         array = np.array(literal, type_.dtype)

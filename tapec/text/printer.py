@@ -31,8 +31,7 @@ def format_function(
     names: call ops by the user's variables; parameters always are.
     elide: write `...` for large arrays; such a text does not parse.
     """
-    bodies = _body_names(fn)
-    lines = function_lines(fn, locations, names, elide, bodies)
+    lines = function_lines(fn, locations, names, elide)
     return _painted(lines) if color else "\n".join(lines)
 
 
@@ -47,21 +46,27 @@ def format_module(
     """`fn` after the functions its attributes name: what `parse` reads back."""
     bodies = _body_names(fn)
     texts = []
-    for body in bodies:
-        lines = function_lines(body, locations, names, elide, bodies)
+    for each, title in (*bodies.items(), (fn, _title(fn))):
+        lines = _lines(each, title, bodies, locations, names, elide)
         texts.append(_painted(lines) if color else "\n".join(lines))
     return "\n\n".join(texts)
 
 
 def function_lines(
-    fn: Function,
-    locations: bool = False,
-    names: bool = False,
-    elide: bool = False,
-    bodies: dict[Function, str] | None = None,
+    fn: Function, locations: bool = False, names: bool = False, elide: bool = False
 ) -> list[str]:
-    """The lines of one function: line `i + 1` shows `fn.ops[i]`."""
-    known = _body_names(fn) if bodies is None else bodies
+    """The lines of `format_function`: line `i + 1` shows `fn.ops[i]`."""
+    return _lines(fn, _title(fn), _body_names(fn), locations, names, elide)
+
+
+def _lines(
+    fn: Function,
+    title: str,
+    bodies: dict[Function, str],
+    locations: bool,
+    names: bool,
+    elide: bool,
+) -> list[str]:
     called = _value_names(fn, names)
     uids = {v.uid: v for v in (*fn.params, *fn.ops)} if locations else {}
 
@@ -69,13 +74,13 @@ def function_lines(
         return called.get(value) or f"%{value.uid}"
 
     params = ", ".join(f"{name(p)}: {p.type!r}" for p in fn.params)
-    lines = [f"func @{known[fn]}({params}) {{"]
+    lines = [f"func @{title}({params}) {{"]
     for op in fn.ops:
         text = getattr(op.prim, "name", "?")
         if op.args:
             text += " " + ", ".join([name(a) for a in op.args])
         for key, value in op.attrs:
-            text += f" {key}={attr_text(op, value, known.__getitem__, elide)}"
+            text += f" {key}={attr_text(op, value, bodies.__getitem__, elide)}"
         if op.type != TupleType(()):
             text = f"{name(op)}: {op.type!r} = {text}"
         if locations and (note := _note(op, uids, name)):
@@ -111,9 +116,8 @@ def _value_names(fn: Function, all_values: bool) -> dict[Value, str]:
 
 
 def _body_names(fn: Function) -> dict[Function, str]:
-    """Every function that `fn` needs, itself last, each structure once, by its name."""
-    main = _plain(fn.name) or "f"
-    taken = {main}
+    """The functions that `fn` needs, callees first, each structure once, with names."""
+    taken = {_title(fn)}
     names: dict[Function, str] = {}
 
     def visit(bodies: Iterable[Function]) -> None:
@@ -123,8 +127,11 @@ def _body_names(fn: Function) -> dict[Function, str]:
                 names[body] = _unique(_plain(body.name) or "body", taken)
 
     visit(fn.bodies())
-    names[fn] = main
     return names
+
+
+def _title(fn: Function) -> str:
+    return _plain(fn.name) or "f"
 
 
 def _plain(name: str) -> str:
