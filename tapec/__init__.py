@@ -1,0 +1,46 @@
+"""tapec: a tape-tracing graph compiler and visualizer for NumPy code.
+
+Record what your code does on a tape, get the gradient as native code, as a picture, and
+as text you can read.
+"""
+
+from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
+from tapec.errors import (
+    DTypeError,
+    IRError,
+    ParseError,
+    ShapeError,
+    TapecError,
+    TraceError,
+    UnsupportedError,
+)
+from tapec.inspect import inspect
+from tapec.ops.cast import stop_gradient
+from tapec.tape import GradientTape, UnconnectedGradients, scope
+from tapec.tensor import Tensor
+from tapec.transform import grad, jit, value_and_grad, vjp
+from tapec.variable import Variable, constant
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DTypeError",
+    "GradientTape",
+    "IRError",
+    "ParseError",
+    "ShapeError",
+    "TapecError",
+    "Tensor",
+    "TraceError",
+    "UnconnectedGradients",
+    "UnsupportedError",
+    "Variable",
+    "constant",
+    "grad",
+    "inspect",
+    "jit",
+    "scope",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+]

@@ -1,0 +1,321 @@
+"""Reverse-mode differentiation: forward and backward become one function.
+
+    func @f(%x: f64[3]) {                func @f.vjp(%x: f64[3], %ct: f64[]) {
+      %1: f64[3] = sin %x                  %1: f64[3] = sin %x
+      %2: f64[] = sum %1 axis=(0,)         %2: f64[] = sum %1 axis=(0,)
+      return %2                     ->     %4: f64[3] = broadcast_to %ct shape=(3,)
+    }                                      %5: f64[3] = cos %x
+                                           %6: f64[3] = multiply %4, %5
+                                           return %2, %6
+                                         }
+
+No where-NaN trap. A cotangent travels as a pair of `ct` and `live`, a mask computed from
+forward values only: outside `live` the true cotangent is exactly zero. Elementwise
+partials may be infinite there, and 0 * inf is nan, so a pair that went through such a
+partial is *settled*, `where(live, ct, 0)`, before it is added, summed or handed to
+anything that mixes elements. (Testing `ct == 0` instead would be wrong: `sqrt(x)**2` has
+derivative 1 at 0.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tapec.errors import TraceError
+from tapec.ir import ArrayType, Function, TupleType, Value
+from tapec.ops.cast import cast
+from tapec.ops.shape import broadcast_to
+from tapec.primitive import Masked
+from tapec.recording import Recording, Trace, recording_in
+from tapec.tensor import FUNCTIONS, Tensor
+
+__all__ = ["backpropagate", "differentiable", "filled", "vjp"]
+
+
+def vjp(fn: Function, wrt: Sequence[int] | None = None) -> Function:
+    """Append the gradient of the results with respect to parameters `wrt`.
+
+    The new function takes one more parameter per floating result, its cotangent, and
+    returns the results of `fn` followed by the cotangents of the parameters (zeros for a
+    parameter that no result depends on).
+    """
+    trace = Trace.extending(fn)
+    params = [fn.params[i] for i in (range(len(fn.params)) if wrt is None else wrt)]
+    with recording_in(trace):
+        seeds: dict[Value, Tensor] = {}
+        for i, r in enumerate(fn.results):
+            if not differentiable(r.type):
+                continue
+            ct = trace.add_param(r.type, f"ct{i}" if len(fn.results) > 1 else "ct")
+            t = Tensor(trace, ct, ct.type)
+            seeds[r] = seeds[r] + t if r in seeds else t
+        found = backpropagate(trace, fn.ops, seeds, params)
+        grads = [
+            (filled(trace, p.type, 0.0) if g is None else g)
+            for p, g in zip(params, found, strict=True)
+        ]
+    results = [*fn.results, *(g.value for g in grads)]
+    return Function(f"{fn.name}.vjp", trace.params, trace.values, results)
+
+
+def differentiable(type_: Any) -> bool:
+    """Whether values of this type have cotangents."""
+    return type(type_) is ArrayType and type_.dtype.kind in "fc"
+
+
+def filled(rec: Recording, type_: ArrayType, number: float) -> Tensor:
+    """A tensor of this type with every element `number`."""
+    value = rec.literal(number, type_.dtype)
+    scalar = Tensor(rec, value, value.type)
+    return broadcast_to(scalar, shape=type_.shape) if type_.shape else scalar  # type: ignore[no-any-return]
+
+
+class Pair:
+    """A cotangent, where it can be nonzero, and whether it is exactly zero elsewhere."""
+
+    __slots__ = ("clean", "ct", "live")
+
+    def __init__(self, ct: Tensor, live: Any = None, clean: bool = True) -> None:
+        self.ct = ct
+        self.live = live
+        self.clean = clean
+
+    def mask(self) -> Any:
+        """`live` as a tensor, computed when first asked for."""
+        if callable(self.live):
+            self.live = self.live()
+        return self.live
+
+    def settled(self) -> Tensor:
+        """The cotangent with everything outside `live` set to zero."""
+        if not self.clean:
+            self.ct = FUNCTIONS[np.where](self.mask(), self.ct, 0)
+            self.clean = True
+        return self.ct
+
+
+def backpropagate(
+    rec: Recording,
+    ops: Iterable[Value],
+    seeds: dict[Value, Tensor],
+    wrt: Sequence[Value],
+    cuts: Callable[[Value], bool] | None = None,
+) -> list[Tensor | None]:
+    """Record the gradient of `ops` on `rec`; None where no path leads to a value of `wrt`.
+
+    ops: the schedule to differentiate. seeds: cotangents of its outputs. cuts: ops that
+    count as constant.
+    """
+    ops = list(ops)
+    reached = _reached(ops, wrt, cuts)
+    engine = _Engine(rec, reached, set(wrt))
+    for value, ct in seeds.items():
+        if value in reached:
+            engine.pending.setdefault(value, []).append(Pair(ct))
+    before = rec.meta
+    try:
+        for op in reversed(ops):
+            if op in engine.pending and op in reached:
+                rec.behalf_of(op)
+                engine.visit(op)
+        engine.finish(wrt)
+    finally:
+        rec.meta = before
+    return [engine.found.get(v) for v in wrt]
+
+
+def _reached(
+    ops: list[Value], wrt: Sequence[Value], cuts: Callable[[Value], bool] | None
+) -> set[Value]:
+    """Values that depend on `wrt` differentiably."""
+    reached = set(wrt)
+    for op in ops:
+        if (
+            op in reached
+            or op.prim.vjp is None
+            or not any(a in reached for a in op.args)
+        ):
+            continue
+        is_tuple = type(op.type) is TupleType
+        if (is_tuple or differentiable(op.type)) and not (cuts and cuts(op)):
+            reached.add(op)
+    return reached
+
+
+class _Engine:
+    """The state of one backward sweep."""
+
+    def __init__(self, rec: Recording, reached: set[Value], wrt: set[Value]) -> None:
+        self.rec = rec
+        self.reached = reached
+        self.wrt = wrt
+        self.pending: dict[Value, list[Any]] = {}
+        self.found: dict[Value, Tensor] = {}
+        self._tensors: dict[Value, Any] = {}
+
+    def tensor(self, value: Value) -> Any:
+        """A forward value as the rules see it."""
+        found = self._tensors.get(value)
+        if found is None:
+            if type(value.type) is TupleType:
+                found = self._items(value)
+            else:
+                found = Tensor(self.rec, value, value.type)
+            self._tensors[value] = found
+        return found
+
+    def _items(self, value: Value) -> tuple[Tensor, ...]:
+        from tapec.ops.const import item
+
+        parts = enumerate(value.type.items)  # type: ignore[union-attr]
+        made = [
+            self.rec.append(item, (value,), (("index", i),), type_)
+            for i, type_ in parts
+        ]
+        return tuple(Tensor(self.rec, v, v.type) for v in made)
+
+    def visit(self, op: Value) -> None:
+        """Hand the cotangent of `op` on to its operands."""
+        if op.prim.name == "item":
+            parent = op.args[0]
+            pair = self.collect(op)
+            self.pending.setdefault(parent, []).append((op.attr("index"), pair))
+            return
+        if type(op.type) is TupleType:
+            pair = self._collect_items(op)
+        else:
+            pair = self.collect(op)
+            if op in self.wrt:
+                self.found[op] = pair.settled()
+        for arg, back in self._pull(op, pair):
+            self.pending.setdefault(arg, []).append(back)
+
+    def finish(self, wrt: Sequence[Value]) -> None:
+        for value in wrt:
+            if value not in self.found and value in self.pending:
+                self.found[value] = self.collect(value).settled()
+
+    def collect(self, value: Value) -> Pair:
+        """The sum of all cotangents that reached `value`."""
+        pairs = self.pending.pop(value)
+        if len(pairs) == 1:
+            return pairs[0]  # type: ignore[no-any-return]
+        total = pairs[0].settled()
+        for pair in pairs[1:]:
+            total = total + pair.settled()
+        if any(pair.live is None for pair in pairs):
+            return Pair(total)
+        return Pair(total, lambda: _any_of([p.mask() for p in pairs]))
+
+    def _collect_items(self, op: Value) -> Pair:
+        """The cotangents of an op with several results, zeros where there is none."""
+        cts: list[Any] = [None] * len(op.type.items)  # type: ignore[union-attr]
+        for i, pair in self.pending.pop(op):
+            cts[i] = pair.settled() if cts[i] is None else cts[i] + pair.settled()
+        for i, type_ in enumerate(op.type.items):  # type: ignore[union-attr]
+            if cts[i] is None and type_.dtype.kind in "fc":
+                cts[i] = filled(self.rec, type_, 0.0)
+        return Pair(tuple(cts))  # type: ignore[arg-type]
+
+    # one op
+
+    def _pull(self, op: Value, pair: Pair) -> list[tuple[Value, Pair]]:
+        """Cotangent pairs of the operands that lead to a source."""
+        needed = [i for i, a in enumerate(op.args) if a in self.reached]
+        how = op.prim.liveness
+        ct = pair.settled() if how in ("sum", "drop") else pair.ct
+        backs = []
+        for i, raw in self._apply(op, ct, needed):
+            back = self._pair(op, pair, raw, i)
+            backs.append((op.args[i], self._fit(back, op.args[i].type)))
+        return backs
+
+    def _apply(self, op: Value, ct: Any, needed: list[int]) -> list[tuple[int, Any]]:
+        """What the primitive's rule gives for the needed operands."""
+        rule = op.prim.vjp
+        out = self.tensor(op)
+        args = [self.tensor(a) for a in op.args]
+        attrs = dict(op.attrs)
+        if callable(rule):
+            every = rule(ct, out, *args, **attrs)
+            got = [(i, every[i]) for i in needed]
+        else:
+            got = [
+                (i, rule[i](ct, out, *args, **attrs))
+                for i in needed
+                if rule[i] is not None
+            ]
+        return [(i, g) for i, g in got if g is not None]
+
+    def _pair(self, op: Value, pair: Pair, raw: Any, i: int) -> Pair:
+        """The rule's cotangent with its liveness."""
+        mask = raw.live if type(raw) is Masked else None
+        ct = raw.ct if type(raw) is Masked else raw
+        how = op.prim.liveness
+        if pair.live is None or how == "drop":
+            return Pair(ct, mask)
+        if how == "keep":
+            clean = pair.clean and op.prim.affine
+            live = pair.mask if mask is None else lambda: pair.mask() & _made(mask)
+            return Pair(ct, live, clean)
+        return Pair(ct, lambda: self._moved(op, pair, i), pair.clean)
+
+    def _moved(self, op: Value, pair: Pair, i: int) -> Any:
+        """The mask taken along by an op that moves (and adds) elements."""
+        live = pair.mask()
+        if op.prim.liveness == "sum":
+            live = cast(live, dtype=np.dtype(np.int8))
+        ((_, raw),) = self._apply(op, live, [i])
+        moved = raw.ct if type(raw) is Masked else raw
+        return moved if op.prim.liveness == "move" else np.not_equal(moved, 0)
+
+    def _fit(self, pair: Pair, type_: Any) -> Pair:
+        """Undo what recording did to the operand: broadcasting and casts."""
+        if pair.ct.shape != type_.shape:
+            axes = _broadcast_axes(pair.ct.shape, type_.shape)
+            shape, live = pair.ct.shape, pair.live
+            total = _summed(pair.settled(), axes, type_.shape)
+            if live is not None:
+                mask = pair.mask
+                live = lambda: _any_along(mask(), shape, axes, type_.shape)  # noqa: E731
+            pair = Pair(total, live)
+        if pair.ct.dtype != type_.dtype:
+            real = pair.ct.dtype.kind == "c" and type_.dtype.kind != "c"
+            ct = np.real(pair.ct) if real else pair.ct
+            pair = Pair(cast(ct, dtype=type_.dtype), pair.live, pair.clean)
+        return pair
+
+
+def _made(mask: Any) -> Any:
+    return mask() if callable(mask) else mask
+
+
+def _any_of(masks: list[Any]) -> Any:
+    total = masks[0]
+    for mask in masks[1:]:
+        total = total | mask
+    return total
+
+
+def _broadcast_axes(big: tuple[int, ...], small: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes of `big` along which `small` was repeated."""
+    extra = len(big) - len(small)
+    if extra < 0:
+        raise TraceError(f"cotangent of shape {big} for an operand of shape {small}")
+    repeated = (i for i, d in enumerate(small, extra) if d == 1 and big[i] != 1)
+    return (*range(extra), *repeated)
+
+
+def _summed(ct: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    total = FUNCTIONS[np.sum](ct, axis=axes, dtype=ct.dtype)
+    return total if total.shape == shape else np.reshape(total, shape)
+
+
+def _any_along(
+    mask: Any, shape: tuple[int, ...], axes: tuple[int, ...], small: tuple[int, ...]
+) -> Any:
+    whole = mask if mask.shape == shape else FUNCTIONS[np.broadcast_to](mask, shape)
+    return np.reshape(FUNCTIONS[np.any](whole, axis=axes), small)

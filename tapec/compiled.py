@@ -1,0 +1,310 @@
+"""Decorated functions: traced per signature, compiled, called many times."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from tapec import containers
+from tapec.errors import CheckFailed, excerpt
+from tapec.interpret import evaluate
+from tapec.ir import Function, Value
+from tapec.operators import Operators
+from tapec.passes import pipeline
+from tapec.recording import Array, state
+from tapec.tensor import Tensor
+from tapec.tracing import Traced, example_of, signature_of, trace
+from tapec.variable import commit
+
+__all__ = ["Compiled", "Version"]
+
+MAX_VERSIONS = 16
+
+
+class Version:
+    """A traced function with its native program."""
+
+    def __init__(self, traced: Traced) -> None:
+        from tapec.native.program import compile as compile_native
+
+        self.traced = traced
+        self.optimized: Function = pipeline.run(traced.function)
+        self.program = compile_native(self.optimized)
+
+    def call(self, leaves: Sequence[Any], interpreted: bool = False) -> Any:
+        """The result for these arguments; CheckFailed when the version is not for them."""
+        captured = self.traced.bindings.arrays()
+        if captured is None:
+            raise CheckFailed
+        inputs = [*arguments(leaves), *captured]
+        run = functools.partial(evaluate, self.traced.function)
+        outs = (run if interpreted else self.program)(*inputs)
+        n = len(self.traced.weak)
+        if self.traced.assigned:
+            commit(self.traced.assigned, list(outs[n:]))
+        tensors = any(isinstance(x, Operators) for x in leaves)
+        results = [
+            _as_caller_has_it(out, weak, tensors)
+            for out, weak in zip(outs[:n], self.traced.weak, strict=True)
+        ]
+        return containers.unflatten(self.traced.structure, results)
+
+
+def arguments(leaves: Sequence[Any]) -> list[Array]:
+    """Arrays for the parameters; a variable is captured, not passed."""
+    from tapec.variable import Variable
+
+    return [
+        x if type(x) is np.ndarray else example_of(x)
+        for x in leaves
+        if not isinstance(x, Variable)
+    ]
+
+
+def _as_caller_has_it(out: Array, weak: bool, tensors: bool) -> Any:
+    if tensors:
+        return Tensor.holding(out)
+    if out.ndim:
+        return out
+    return out.item() if weak else out[()]
+
+
+class Compiled:
+    """A function that is traced for each new signature and runs as native code.
+
+    What it is made of: `fun`, the user's function, and `body`, what is traced (the
+    function itself for `jit`, its gradient for `grad`). Within a tape or another traced
+    function the body is recorded inline.
+    """
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        body: Callable[..., Any],
+        static_argnums: Iterable[int] = (),
+        static_argnames: Iterable[str] = (),
+    ) -> None:
+        self.fun = fun
+        self.body = body
+        self._static_names = _static_names(fun, static_argnums, static_argnames)
+        self._versions: dict[Any, list[Version]] = {}
+        self._log: list[str] = []
+        self._lock = threading.RLock()
+        self._gave_up = False
+        functools.update_wrapper(self, fun)
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        if state.recording is not None:
+            return self.body(*args, **kw)
+        leaves, structure = self._flatten(args, kw)
+        key = (structure, signature_of(leaves))
+        for version in tuple(self._versions.get(key, ())):
+            try:
+                return version.call(leaves)
+            except CheckFailed:
+                continue
+        return self._trace_and_call(key, leaves, structure)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return Method(self, instance)
+
+    def _flatten(
+        self, args: tuple[Any, ...], kw: dict[str, Any]
+    ) -> tuple[list[Any], containers.Structure]:
+        if self._static_names:
+            args, kw = _mark_static(self.fun, self._static_names, args, kw)
+        return containers.flatten((args, kw))
+
+    # versions
+
+    def _trace_and_call(
+        self, key: Any, leaves: list[Any], structure: containers.Structure
+    ) -> Any:
+        with self._lock:
+            versions = self._versions.setdefault(key, [])
+            if len(versions) >= MAX_VERSIONS:
+                return self._interpret(leaves, structure)
+            self._log.append(self._reason(key, versions, leaves))
+            version = Version(self._trace(leaves, structure))
+            versions.insert(0, version)
+        try:
+            return version.call(leaves)
+        except CheckFailed:  # native rounding decided a check otherwise
+            return version.call(leaves, interpreted=True)
+
+    def _interpret(self, leaves: list[Any], structure: containers.Structure) -> Any:
+        """One run without a compiled version."""
+        if not self._gave_up:
+            self._gave_up = True
+            warnings.warn(
+                f"{self.__name__}: {MAX_VERSIONS} versions were compiled for data-dependent "
+                "branches; further ones run interpreted (see explain_retrace())",
+                stacklevel=4,
+            )
+        traced = self._trace(leaves, structure)
+        version = object.__new__(Version)
+        version.traced = traced
+        return version.call(leaves, interpreted=True)
+
+    def _trace(self, leaves: Sequence[Any], structure: containers.Structure) -> Traced:
+        first = structure.children[0].children[:1]
+        owner = first[0].data.get() if first and first[0].kind == "static" else None
+        bindings_of: Any = self.fun
+        if owner is not None and hasattr(owner, "__dict__"):
+            bindings_of = types.MethodType(self.fun, owner)
+        return trace(self.body, leaves, structure, self.__name__, bindings_of)
+
+    # looking
+
+    @property
+    def __name__(self) -> str:
+        return str(self.__dict__.get("__name__", type(self.fun).__name__))
+
+    @__name__.setter
+    def __name__(self, name: str) -> None:
+        self.__dict__["__name__"] = name
+
+    @property
+    def signatures(self) -> list[str]:
+        """One line per compiled version: parameter types and number of checks."""
+        lines = []
+        for versions in self._versions.values():
+            for v in versions:
+                types_ = ", ".join(
+                    f"%{p.name or p.uid}: {p.type!r}" for p in v.traced.function.params
+                )
+                checks = sum(op.prim.name == "check" for op in v.traced.function.ops)
+                lines.append(
+                    f"({types_}), {checks} checks" if checks else f"({types_})"
+                )
+        return lines
+
+    def explain_retrace(self) -> str:
+        """Why each version was traced, in order."""
+        return "\n".join(f"{i + 1}. {line}" for i, line in enumerate(self._log))
+
+    def _reason(self, key: Any, versions: list[Version], leaves: Sequence[Any]) -> str:
+        if not self._log:
+            return f"first call: {_describe(key[1])}"
+        if versions:
+            return _branch_reason(versions[0], leaves)
+        seen = list(self._versions)[:-1]
+        previous = seen[-1]
+        if previous[0] != key[0]:
+            return (
+                f"other structure or static arguments: {key[0]!r} after {previous[0]!r}"
+            )
+        pairs = zip(previous[1], key[1], strict=True)
+        changed = [
+            f"argument {i}: {_one(a)} -> {_one(b)}"
+            for i, (a, b) in enumerate(pairs)
+            if a != b
+        ]
+        return "other types: " + "; ".join(changed)
+
+    def traced(self, *args: Any, **kw: Any) -> Function:
+        """The recorded function for these arguments, before any pass."""
+        leaves, structure = self._flatten(args, kw)
+        return self._trace(leaves, structure).function
+
+    def inspect(self, *args: Any, **kw: Any) -> Any:
+        """What is compiled for these arguments, stage by stage: see `tapec.inspect`."""
+        from tapec.inspect import Inspection
+
+        leaves, structure = self._flatten(args, kw)
+        traced = self._trace(leaves, structure)
+        inputs = [*arguments(leaves), *(traced.bindings.arrays() or ())]
+        return Inspection(traced.function, inputs, traced.bindings.describe())
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.__name__}, {len(self.signatures)} versions>"
+
+
+class Method:
+    """A compiled function bound to an instance, which is not traced but looked into."""
+
+    def __init__(self, compiled: Compiled, instance: Any) -> None:
+        self._compiled = compiled
+        self._self = containers.Static(instance)
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        if state.recording is not None:
+            return self._compiled(self._self.value, *args, **kw)
+        return self._compiled(self._self, *args, **kw)
+
+    def inspect(self, *args: Any, **kw: Any) -> Any:
+        """See `Compiled.inspect`."""
+        return self._compiled.inspect(self._self, *args, **kw)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._compiled, name)
+
+
+def _static_names(
+    fun: Callable[..., Any], argnums: Iterable[int], argnames: Iterable[str]
+) -> frozenset[str]:
+    argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    argnames = (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    if not argnums:
+        return frozenset(argnames)
+    names = list(signature(fun).parameters)
+    return frozenset((*argnames, *(names[i] for i in argnums)))
+
+
+def _mark_static(
+    fun: Callable[..., Any],
+    names: frozenset[str],
+    args: tuple[Any, ...],
+    kw: dict[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    order = list(signature(fun).parameters)
+    marked = tuple(
+        containers.Static(a) if i < len(order) and order[i] in names else a
+        for i, a in enumerate(args)
+    )
+    return marked, {k: containers.Static(v) if k in names else v for k, v in kw.items()}
+
+
+def _one(kind: Any) -> str:
+    if isinstance(kind, tuple) and isinstance(kind[0], np.dtype):
+        return f"{kind[0]}{list(kind[1])}"
+    return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
+def _describe(kinds: Sequence[Any]) -> str:
+    return ", ".join(map(_one, kinds)) or "no arguments"
+
+
+def _branch_reason(version: Version, leaves: Sequence[Any]) -> str:
+    """Which recorded check, or captured name, rejected these arguments."""
+    captured = version.traced.bindings.arrays()
+    if captured is None:
+        return "a captured number, or the type of a captured array, changed"
+    fn = version.traced.function
+    try:
+        evaluate(fn, *arguments(leaves), *captured)
+    except CheckFailed:
+        op = _failing_check(fn, [*arguments(leaves), *captured])
+        return "another branch was taken at\n" + excerpt(op.meta.loc if op else None)
+    return "a check came out differently in native code"
+
+
+def _failing_check(fn: Function, inputs: Sequence[Array]) -> Value | None:
+    for op in fn.ops:
+        if op.prim.name != "check":
+            continue
+        upto = fn.ops[: fn.ops.index(op) + 1]
+        try:
+            evaluate(Function(fn.name, fn.params, upto, ()), *inputs)
+        except CheckFailed:
+            return op
+    return None

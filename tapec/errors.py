@@ -1,0 +1,96 @@
+"""What goes wrong, said so that the user can mend it: op, types, place, remedy."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from typing import Any
+
+__all__ = [
+    "CheckFailed",
+    "DTypeError",
+    "IRError",
+    "ParseError",
+    "ShapeError",
+    "TapecError",
+    "TraceError",
+    "UnsupportedError",
+    "at",
+    "excerpt",
+]
+
+
+class TapecError(Exception):
+    """Base of all errors that tapec raises on purpose."""
+
+
+class TraceError(TapecError):
+    """The user's program asks for something that cannot be recorded."""
+
+
+class ShapeError(TraceError, ValueError):
+    """Operand shapes do not fit an op."""
+
+
+class DTypeError(TraceError, TypeError):
+    """Operand dtypes do not fit an op."""
+
+
+class UnsupportedError(TraceError, TypeError):
+    """A function or argument that tapec cannot trace; the text names what to use."""
+
+
+class ParseError(TapecError, ValueError):
+    """Text that is not IR: file, line, column and what was expected there."""
+
+
+class IRError(TapecError):
+    """The IR broke an invariant: tapec's fault, never the user's."""
+
+
+class CheckFailed(TapecError):
+    """A recorded check met another truth value than when it was traced."""
+
+    def __init__(self, op: Any = None) -> None:
+        super().__init__("a check of this program version failed")
+        self.op = op
+
+
+def excerpt(loc: Any) -> str:
+    """The user's line with the expression underlined; empty when unknown.
+
+    examples/fit.py:23, in bad
+      return (s * y).sum()
+              ^^^^^
+    """
+    if loc is None:
+        return ""
+    line, end_line, col, end_col = loc.span
+    head = f"  {_short(loc.filename)}:{line}, in {loc.function}"
+    text = linecache.getline(loc.filename, line) if line else ""
+    if not text.strip():
+        return head
+    body = text.strip()
+    indent = len(text) - len(text.lstrip())
+    lines = [head, f"    {body}"]
+    if col is not None and end_col is not None:
+        raw = text.encode()
+        start = len(raw[:col].decode(errors="replace")) - indent
+        stop = len(raw[:end_col].decode(errors="replace")) - indent
+        if end_line != line:
+            stop = len(body)
+        lines.append("    " + " " * start + "^" * max(stop - start, 1))
+    return "\n".join(lines)
+
+
+def at(error: TapecError, loc: Any) -> TapecError:
+    """`error` with the user's line appended (once)."""
+    place = excerpt(loc)
+    if place and place not in str(error):
+        error.args = (f"{error}\n{place}",)
+    return error
+
+
+def _short(filename: str) -> str:
+    relative = os.path.relpath(filename) if os.path.isabs(filename) else filename
+    return filename if relative.startswith("..") else relative

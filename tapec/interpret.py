@@ -1,0 +1,47 @@
+"""The meaning of the IR: run each op's NumPy reference, in order.
+
+Every other way to run a function (native code, passes before it) is tested against
+this one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapec.ir import Function, Value
+
+__all__ = ["apply", "evaluate"]
+
+Array = np.ndarray[Any, Any]
+
+
+def evaluate(fn: Function, *arrays: Any) -> tuple[Array, ...]:
+    """Results of `fn` on `arrays`, one per parameter, already of the parameters' types.
+
+    The contents of `assign` effects follow the results, in their order. Raises whatever
+    an op's reference raises, and `CheckFailed` for a failed check.
+    Floating-point warnings are silent, as in native code.
+    """
+    env: dict[Value, Any] = dict(zip(fn.params, arrays, strict=True))
+    last_use = {a: i for i, op in enumerate(fn.ops) for a in op.args}
+    outputs = fn.outputs
+    keep = set(outputs)
+    with np.errstate(all="ignore"):
+        for i, op in enumerate(fn.ops):
+            out = apply(op, [env[a] for a in op.args])
+            if not op.prim.effect:
+                env[op] = out
+            for a in op.args:
+                if last_use[a] == i and a not in keep:
+                    env.pop(a, None)
+    return tuple(env[r] for r in outputs)
+
+
+def apply(op: Value, args: list[Any]) -> Any:
+    """The value of one op: an array of the op's type, or a tuple of arrays."""
+    out = op.prim.reference(*args, **dict(op.attrs))
+    if isinstance(out, tuple):
+        return tuple(np.asarray(o) for o in out)
+    return out if isinstance(out, np.ndarray) else np.asarray(out)

@@ -1,0 +1,337 @@
+"""The thread's recording: what the user's code did, as IR, not yet computed.
+
+There is one recording per thread at a time. Tapes are intervals on it; a traced function
+is a recording with parameters (`Trace`). Recording is lazy: `append` notes an op and its
+place in the user's code, and numbers exist only after a `flush`, which runs one program
+for everything that is still wanted.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tapec.errors import TraceError
+from tapec.interpret import evaluate
+from tapec.ir import ArrayType, Attrs, Constant, Function, Location, Meta, Type, Value
+from tapec.ops.const import const
+
+__all__ = ["Recording", "Trace", "current", "isolated", "recording_in", "state"]
+
+Array = np.ndarray[Any, Any]
+
+
+class _State(threading.local):
+    recording: Recording | None = None
+
+
+state = _State()
+
+
+def current() -> Recording | None:
+    """The recording of this thread, if one is open."""
+    return state.recording
+
+
+@contextmanager
+def recording_in(rec: Recording | None) -> Iterator[None]:
+    """Make `rec` this thread's recording for a while."""
+    before = state.recording
+    state.recording = rec
+    try:
+        yield
+    finally:
+        state.recording = before
+
+
+def isolated() -> Any:
+    """Compute at once, whatever is being recorded outside."""
+    return recording_in(None)
+
+
+# --- where an op was made -----------------------------------------------------
+
+_LIBRARY = ("tapec", "numpy", "scipy")
+_is_library: dict[int, bool] = {}
+
+
+def _library_globals(namespace: dict[str, Any]) -> bool:
+    """Whether frames with these globals are ours or NumPy's; memoised per module."""
+    root = str(namespace.get("__name__", "")).partition(".")
+    inside = root[0] in _LIBRARY and not namespace.get("__tapec_user__", False)
+    if namespace.get("__name__") in sys.modules:
+        _is_library[id(namespace)] = inside
+    return inside
+
+
+def locate(stop: Any, limit: int = 16) -> Location | None:
+    """The user's frames from the innermost up to the one whose code is `stop`."""
+    frame = sys._getframe(2)
+    frames = []
+    while frame is not None and len(frames) < limit:
+        namespace = frame.f_globals
+        inside = _is_library.get(id(namespace))
+        if inside is None:
+            inside = _library_globals(namespace)
+        if not inside:
+            code = frame.f_code
+            frames.append((code, frame.f_lasti))
+            if code is stop or stop is None:
+                break
+        frame = frame.f_back  # type: ignore[assignment]
+    return Location(tuple(frames)) if frames else None
+
+
+# --- recordings ---------------------------------------------------------------
+
+
+class Recording:
+    """A growing schedule of values and the leaves it starts from.
+
+    values: every op in order; a value's uid is its number here (leaves have one too).
+    leaves: parameters of the programs, with the object each one stands for.
+    tapes: those that record now. reads: variables read, with uid and value.
+    looks: where numbers left the recording.
+    """
+
+    is_trace = False
+
+    def __init__(self, stop: Any = None) -> None:
+        self.values: list[Value] = []
+        self.leaves: dict[Value, Any] = {}
+        self.scope = ""
+        self.stop = stop
+        self.closed = False
+        self.tapes: list[Any] = []
+        self.reads: list[tuple[int, Any, Value]] = []
+        self.looks: list[tuple[Value, str, Location | None]] = []
+        self.lock = threading.RLock()
+        self.meta: Meta | None = None
+        self._uid = 0
+        self._leaf_of: dict[int, tuple[Any, Value]] = {}
+        self._fresh: list[weakref.ref[Any]] = []
+        self._known: dict[Value, weakref.ref[Any]] = {}
+
+    @property
+    def position(self) -> int:
+        """The uid of the next value: tapes are intervals of positions."""
+        return self._uid
+
+    # recording
+
+    def append(
+        self, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type
+    ) -> Value:
+        """Note one op of known type."""
+        meta = self.meta
+        if meta is None:
+            meta = Meta(None, self.scope, locate(self.stop))
+        value = Value(prim, args, attrs, type_, self._uid, "", meta)
+        self._uid += 1
+        self.values.append(value)
+        return value
+
+    def literal(self, number: Any, dtype: np.dtype[Any] | None = None) -> Value:
+        """A scalar from the user's text or a rule."""
+        array = np.asarray(number, dtype)
+        attrs = (("value", Constant(array)),)
+        return self.append(const, (), attrs, ArrayType(array.dtype, array.shape))
+
+    def leaf(self, source: Any, array: Array) -> Value:
+        """The parameter that stands for `source` (one per object); `array` types it."""
+        found = self._leaf_of.get(id(source))
+        if found is None:
+            value = self._new_leaf(ArrayType(array.dtype, array.shape))
+            self.leaves[value] = source
+            found = self._leaf_of[id(source)] = (source, value)
+        return found[1]
+
+    def _new_leaf(self, type_: ArrayType, name: str = "") -> Value:
+        value = Value(None, (), (), type_, self._uid, name)
+        self._uid += 1
+        return value
+
+    def leaf_of(self, source: Any) -> Value | None:
+        """The leaf that stands for `source`, if there is one."""
+        found = self._leaf_of.get(id(source))
+        return None if found is None else found[1]
+
+    def behalf_of(self, primal: Value) -> None:
+        """Ops recorded from now on belong to the gradient of `primal`.
+
+        A caller that sets this puts `meta` back to what it was before.
+        """
+        self.meta = Meta(primal.uid, primal.meta.scope, primal.meta.loc)
+
+    # numbers
+
+    def track(self, tensor: Any) -> None:
+        """`tensor` refers to the last value: it gets a number when there is a flush."""
+        self._fresh.append(weakref.ref(tensor))
+
+    def flush(self, wanted: Iterable[Value] = ()) -> dict[Value, Array]:
+        """Compute `wanted` and every value that a live tensor still refers to."""
+        with self.lock:
+            pending = self.pending()
+            outputs = dict.fromkeys([*wanted, *(t.value for t in pending)])
+            fn, sources = self.function(outputs)
+            arrays = run_program(fn, [array_of(s) for s in sources])
+            found = dict(zip(outputs, arrays, strict=True))
+            self.settle(pending, found)
+            return found
+
+    def pending(self) -> list[Any]:
+        """Live tensors without a number."""
+        alive = [t for ref in self._fresh if (t := ref()) is not None]
+        return [t for t in alive if t.known is None]
+
+    def settle(self, tensors: list[Any], found: dict[Value, Array]) -> None:
+        """All tensors that were pending have their numbers now."""
+        for t in tensors:
+            t.settle(found[t.value])
+            self._known[t.value] = weakref.ref(t)
+        self._fresh.clear()
+
+    def release(self) -> None:
+        """No tape needs the recording any more: let go of the tensors that are known."""
+        for ref in self._known.values():
+            t = ref()
+            if t is not None:
+                t.rec = t.value = None
+        self._known.clear()
+
+    def function(
+        self, outputs: Iterable[Value], whole: bool = False
+    ) -> tuple[Function, list[Any]]:
+        """The program for `outputs` and what its parameters stand for.
+
+        A value that a live tensor already holds is a parameter, not computed again,
+        unless the `whole` history is asked for.
+        """
+        outputs = list(outputs)
+        params: dict[Value, Any] = {}
+        ops: set[Value] = set()
+        stack = list(outputs)
+        while stack:
+            v = stack.pop()
+            if v in ops or v in params:
+                continue
+            if v.prim is None:
+                params[v] = self.leaves.get(v)
+            elif not whole and (known := self.known(v)) is not None:
+                params[v] = known
+            else:
+                ops.add(v)
+                stack.extend(v.args)
+        order = sorted(params, key=lambda v: v.uid)
+        schedule = sorted(ops, key=lambda v: v.uid)
+        return Function("tape", order, schedule, outputs), [params[v] for v in order]
+
+    def differentiable(self, x: Any) -> bool:
+        """Whether something differentiable was recorded for `x`."""
+        value = getattr(x, "value", None)
+        return value is not None and value.prim is not None and value.dtype.kind in "fc"
+
+    def known(self, value: Value) -> Any:
+        """The live tensor that holds `value`'s number, or None."""
+        ref = self._known.get(value)
+        return None if ref is None else ref()
+
+
+def array_of(source: Any) -> Array:
+    """The array behind a leaf's source: an array, a tensor or a variable."""
+    return source if isinstance(source, np.ndarray) else source.array
+
+
+def _interpret(fn: Function, arrays: list[Array]) -> Sequence[Array]:
+    return evaluate(fn, *arrays)
+
+
+_run: Callable[[Function, list[Array]], Sequence[Array]] = _interpret
+
+
+def run_program(fn: Function, arrays: list[Array]) -> Sequence[Array]:
+    """Run `fn`; `programs` installs the cached, compiled way to do it."""
+    return _run(fn, arrays)
+
+
+def install_run(run: Callable[[Function, list[Array]], Sequence[Array]]) -> None:
+    """The one upward door of recordings."""
+    globals()["_run"] = run
+
+
+class Trace(Recording):
+    """A recording with parameters: the body of a traced function.
+
+    Numbers looked at during the trace come from the example arguments and are computed
+    on demand; each look that decides something leaves a `check` behind.
+    """
+
+    is_trace = True
+
+    def __init__(self, name: str, stop: Any = None) -> None:
+        super().__init__(stop)
+        self.name = name
+        self.params: list[Value] = []
+        self.assigned: dict[int, tuple[Any, Any]] = {}
+        self._examples: dict[Value, Any] = {}
+
+    def param(self, example: Array, name: str = "") -> Value:
+        """A new parameter, typed and exemplified by `example`."""
+        value = self.add_param(ArrayType(example.dtype, example.shape), name)
+        self._examples[value] = example
+        return value
+
+    def add_param(self, type_: ArrayType, name: str = "") -> Value:
+        """A new parameter that has no example."""
+        value = self._new_leaf(type_, name)
+        self.params.append(value)
+        return value
+
+    @classmethod
+    def extending(cls, fn: Function) -> Trace:
+        """A trace that continues where `fn` ends (for passes that record)."""
+        trace = cls(fn.name)
+        trace.params = list(fn.params)
+        trace.values = list(fn.ops)
+        trace._uid = fn.next_uid
+        return trace
+
+    def captures(self) -> dict[Value, Any]:
+        """Leaves that are not parameters: what the function closes over."""
+        return self.leaves
+
+    def finish(self, results: Sequence[Value]) -> Function:
+        """The recorded function; captured values are its last parameters."""
+        self.closed = True
+        params = [*self.params, *self.leaves]
+        return Function(self.name, params, self.values, results)
+
+    def example(self, value: Value) -> Array:
+        """What `value` is for the example arguments."""
+        env = self._examples
+        if value not in env:
+            fn, _ = self.function([value])
+            for p in fn.params:
+                if p not in env:
+                    env[p] = array_of(self.leaves[p])
+            stored = evaluate(fn.with_(results=fn.ops), *[env[p] for p in fn.params])
+            env.update(zip(fn.ops, stored, strict=True))
+        return env[value]  # type: ignore[no-any-return]
+
+    def known(self, value: Value) -> Any:
+        return value if value in self._examples else None
+
+    def flush(self, wanted: Iterable[Value] = ()) -> dict[Value, Array]:
+        if self.closed:
+            raise TraceError(
+                f"a value traced in {self.name} was used after the trace had ended; "
+                "return it from the function instead"
+            )
+        return {v: self.example(v) for v in wanted}

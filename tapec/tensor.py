@@ -1,0 +1,430 @@
+"""Tensors: what the user's code computes with, on a tape or outside one.
+
+A tensor is either known (it holds an array) or pending (it names a value of a
+recording). NumPy's functions reach it through `__array_ufunc__` and
+`__array_function__`; every operation ends in `bind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tapec import primitive as _primitive
+from tapec.errors import TapecError, TraceError, UnsupportedError, at
+from tapec.ir import ArrayType, TupleType, Type, Value
+from tapec.ops.cast import cast
+from tapec.ops.const import item
+from tapec.operators import Operators
+from tapec.primitive import Primitive
+from tapec.recording import Array, Recording, locate, state
+
+__all__ = ["FUNCTIONS", "Tensor", "as_tensor", "bind", "concrete", "implements"]
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""NumPy functions and their implementation on tensors; filled by `tapec.numpy`."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def implements(*np_functions: Any) -> Callable[[F], F]:
+    """Register an implementation of NumPy functions for tensors."""
+
+    def register(implementation: F) -> F:
+        for f in np_functions:
+            FUNCTIONS[f] = implementation
+        return implementation
+
+    return register
+
+
+class Weak:
+    """The kind of a weakly typed tensor: a Python number that is being traced."""
+
+    __slots__ = ("python", "type")
+    _interned: dict[ArrayType, Weak] = {}
+    _PYTHON = {"b": np.dtype(np.bool_), "i": int, "f": float, "c": complex}
+
+    def __init__(self, type_: ArrayType) -> None:
+        self.type = type_
+        self.python = self._PYTHON[type_.dtype.kind]
+
+    @classmethod
+    def of(cls, type_: ArrayType) -> ArrayType | Weak:
+        if type_.dtype.kind not in "ifc":
+            return type_
+        found = cls._interned.get(type_)
+        if found is None:
+            found = cls._interned[type_] = cls(type_)
+        return found
+
+
+class Tensor(Operators):
+    """An n-dimensional array whose history is known.
+
+    Made by `tapec.constant`, by operations on tensors, and by the arguments of a traced
+    function. `shape`, `dtype`, `ndim`, `size` are always known; the numbers are computed
+    when somebody looks (`numpy`, `item`, `print`, `bool`, `float`).
+    """
+
+    __slots__ = ("__weakref__", "kind", "known", "rec", "value")
+
+    def __init__(
+        self, rec: Recording | None, value: Any, kind: Any, known: Array | None = None
+    ) -> None:
+        self.rec = rec
+        self.value: Value = value
+        self.kind = kind
+        self.known = known
+
+    @classmethod
+    def holding(cls, array: Any) -> Tensor:
+        """A tensor outside any recording."""
+        a = np.asarray(array)
+        return cls(None, None, ArrayType(a.dtype, a.shape), a)
+
+    # what is always known
+
+    @property
+    def type(self) -> ArrayType:
+        return self.kind.type if type(self.kind) is Weak else self.kind  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.type.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    # numbers
+
+    @property
+    def array(self) -> Array:
+        """The numbers; computed now if they are not yet known."""
+        if self.known is not None:
+            return self.known
+        rec = self.rec
+        if rec is None:
+            raise TraceError("this tensor has no value")
+        found = rec.flush([self.value])
+        if not rec.is_trace and self.known is None:
+            self.settle(found[self.value])
+        return found[self.value]
+
+    def settle(self, array: Array) -> None:
+        """From now on the tensor holds `array`."""
+        array.flags.writeable = False
+        self.known = array
+
+    def numpy(self) -> Array:
+        """The numbers as a read-only NumPy array. Gradients do not pass through it."""
+        view = self.array.view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> Any:
+        """The single number as a Python scalar. Gradients do not pass through it."""
+        return self.array.item()
+
+    # NumPy's protocols
+
+    __array_priority__ = 1000
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *args: Any, **kw: Any
+    ) -> Any:
+        return apply_ufunc(ufunc, method, args, kw)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kw: Any) -> Any:
+        return apply_function(func, args, kw)
+
+
+# --- recording an operation ---------------------------------------------------
+
+_PYTHON_SCALARS = (float, int, bool, complex)
+_plans: dict[Any, tuple[tuple[Any, ...], Type, Any]] = {}
+
+
+def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    """Apply a primitive: record it on this thread's recording, or compute it now."""
+    rec = state.recording
+    if rec is None:
+        return _compute(prim, args, attrs)
+    kinds = []
+    for a in args:
+        t = type(a)
+        if t is Tensor:
+            kinds.append(a.kind)
+        elif t is float or t is int:
+            kinds.append(t)
+        else:
+            return bind(prim, tuple([_operand(x) for x in args]), attrs)
+    items = tuple(attrs.items()) if attrs else ()
+    key = (prim, items, *kinds)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plans[key] = _plan(prim, kinds, attrs, rec)
+    casts, type_, kind = plan
+    operands = []
+    for a, dtype in zip(args, casts, strict=True):
+        if type(a) is not Tensor:
+            operands.append(rec.literal(a, dtype))
+            continue
+        v = a.value if a.rec is rec else rec.leaf(a, a.array)
+        if dtype is not None:
+            to = ArrayType(dtype, v.type.shape)  # type: ignore[union-attr]
+            v = rec.append(cast, (v,), (("dtype", dtype),), to)
+        operands.append(v)
+    value = rec.append(prim, tuple(operands), items, type_)
+    if type(type_) is TupleType:
+        return _results(rec, value, prim)
+    out = Tensor(rec, value, kind)
+    rec.track(out)
+    if prim.may_raise and not rec.is_trace:
+        _flush_here(rec, out)
+    return out
+
+
+def _flush_here(rec: Recording, out: Tensor) -> None:
+    """Ops that fail because of their values do so on the user's own line."""
+    try:
+        rec.flush([out.value])
+    except Exception:
+        rec.values.remove(out.value)
+        raise
+
+
+def _results(rec: Recording, value: Value, prim: Primitive) -> Any:
+    """One tensor per result of an op with several; None for an effect."""
+    if prim.effect:
+        return None
+    outs = []
+    for i, type_ in enumerate(value.type.items):  # type: ignore[union-attr]
+        out = Tensor(rec, rec.append(item, (value,), (("index", i),), type_), type_)
+        rec.track(out)
+        outs.append(out)
+    if prim.may_raise and not rec.is_trace:
+        rec.flush([t.value for t in outs])
+    return tuple(outs)
+
+
+def _plan(
+    prim: Primitive, kinds: list[Any], attrs: dict[str, Any], rec: Recording
+) -> tuple[tuple[Any, ...], Type, Any]:
+    """Casts of the operands, result type and kind; errors name the user's line."""
+    try:
+        given = [k.type if type(k) is Weak else k for k in kinds]
+        dtypes = tuple(
+            k.python if type(k) is Weak else k.dtype if type(k) is ArrayType else k
+            for k in kinds
+        )
+        wanted = prim.promote(dtypes) if prim.promote else _default_dtypes(dtypes)
+        types, casts = [], []
+        for t, dtype in zip(given, wanted, strict=True):
+            is_array = type(t) is ArrayType
+            types.append(ArrayType(dtype, t.shape if is_array else ()))
+            casts.append(None if is_array and t.dtype == dtype else dtype)
+        type_ = prim.type_rule(*types, **attrs)
+    except TapecError as error:
+        raise at(error, locate(rec.stop)) from None
+    kind: Any = type_
+    if (
+        type(type_) is ArrayType
+        and all(type(k) is not ArrayType for k in kinds)
+        and kinds
+    ):
+        kind = Weak.of(type_)
+    return tuple(casts), type_, kind
+
+
+def _default_dtypes(dtypes: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
+    return tuple(d if isinstance(d, np.dtype) else np.dtype(d) for d in dtypes)
+
+
+def _operand(a: Any) -> Any:
+    """`a` as something `bind` records without further questions."""
+    t = type(a)
+    if t is Tensor or t is float or t is int:
+        return a
+    if t is bool:
+        return as_tensor(np.bool_(a))
+    if t is complex:
+        return Tensor(*_literal(a, None))
+    return as_tensor(a)
+
+
+def _literal(a: Any, kind: Any) -> tuple[Recording | None, Any, Any]:
+    rec = state.recording
+    assert rec is not None
+    value = rec.literal(a)
+    return rec, value, Weak.of(value.type) if kind is None else kind  # type: ignore[arg-type]
+
+
+def as_tensor(x: Any) -> Tensor:
+    """`x` (tensor, variable, array, number, nested numbers) as a tensor."""
+    if type(x) is Tensor:
+        return x
+    rec = state.recording
+    if isinstance(x, Operators):
+        return x.read()  # type: ignore[attr-defined, no-any-return]
+    if rec is None:
+        return Tensor.holding(x)
+    if isinstance(x, np.ndarray):
+        return _captured(rec, x)
+    if isinstance(x, _PYTHON_SCALARS) and not isinstance(x, np.generic):
+        return Tensor(*_literal(x, None))
+    array = _numbers(x)
+    return Tensor(*_literal(array, ArrayType(array.dtype, array.shape)))
+
+
+def _captured(rec: Recording, x: Array) -> Tensor:
+    """An array used by recorded code.
+
+    A tape takes the contents of this moment; a traced function reads the array again at
+    each call.
+    """
+    if x.dtype.kind not in "biufc" or x.dtype.itemsize > 16:
+        raise at(_not_traceable(x), locate(rec.stop))
+    source = x
+    if not rec.is_trace and x.flags.writeable:
+        source = x.copy()
+    value = rec.leaf(source, source)
+    return Tensor(rec, value, value.type)
+
+
+def _numbers(x: Any) -> Array:
+    if isinstance(x, (list, tuple)) and _holds_tensor(x):
+        raise UnsupportedError(
+            "a list that holds tensors is not an array; use np.stack or tapec.numpy.array"
+        )
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise _not_traceable(x)
+    return array
+
+
+def _holds_tensor(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return any(_holds_tensor(e) for e in x)
+    return isinstance(x, Operators)
+
+
+def _not_traceable(x: Any) -> UnsupportedError:
+    what = (
+        f"an array of dtype {x.dtype}"
+        if isinstance(x, np.ndarray)
+        else type(x).__name__
+    )
+    return UnsupportedError(
+        f"{what} cannot be traced; give numbers or arrays of numbers"
+    )
+
+
+def _compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    """Outside any recording: NumPy computes at once."""
+    raw = [a.array if isinstance(a, Operators) else a for a in args]
+    if prim.promote is None or not isinstance(prim.reference, np.ufunc):
+        raw = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in raw]
+    if prim.promote is not None:
+        weak = {float: float, int: int, complex: complex}
+        dtypes = prim.promote(
+            tuple(weak.get(type(a)) or np.asarray(a).dtype for a in raw)
+        )
+        raw = [np.asarray(a, d) for a, d in zip(raw, dtypes, strict=True)]
+    prim.type_rule(*[ArrayType(np.asarray(a).dtype, np.shape(a)) for a in raw], **attrs)
+    out = prim.reference(*raw, **attrs)
+    if isinstance(out, tuple):
+        return tuple(Tensor.holding(o) for o in out)
+    return None if prim.effect else Tensor.holding(out)
+
+
+def concrete(x: Any) -> Array:
+    """The numbers of `x` for code whose shape depends on them (boolean masks).
+
+    In a trace the result is that of the example arguments, and a `check` keeps the
+    compiled program from being used when it would be different.
+    """
+    if not isinstance(x, Operators):
+        return np.asarray(x)
+    t = as_tensor(x)
+    array = t.array
+    if t.rec is not None and t.rec.is_trace and t.rec is state.recording:
+        check_equal(t, array)
+    return array
+
+
+def check_equal(t: Tensor, array: Array) -> None:
+    """Record that the program is valid only while `t` equals `array`."""
+    same = FUNCTIONS[np.all](np.equal(t, array))
+    _primitive.PRIMITIVES["check"](same, expected=True)
+
+
+# --- NumPy's functions --------------------------------------------------------
+
+_ufuncs: dict[Any, Primitive] = {}
+
+
+def ufunc_primitives() -> dict[Any, Primitive]:
+    """The primitive behind each ufunc."""
+    if not _ufuncs:
+        for prim in _primitive.PRIMITIVES.values():
+            if isinstance(prim.reference, np.ufunc):
+                _ufuncs.setdefault(prim.reference, prim)
+    return _ufuncs
+
+
+def apply_ufunc(ufunc: np.ufunc, method: str, args: Any, kw: dict[str, Any]) -> Any:
+    """A NumPy ufunc called on tensors."""
+    override = FUNCTIONS.get((ufunc, method)) or (
+        FUNCTIONS.get(ufunc) if method == "__call__" else None
+    )
+    if override is not None:
+        return override(*args, **kw)
+    prim = ufunc_primitives().get(ufunc)
+    if prim is None or method != "__call__":
+        name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+        raise _unsupported(f"np.{name} has no form on tensors")
+    if kw:
+        return _with_keywords(prim, ufunc, args, dict(kw))
+    return bind(prim, args, {})
+
+
+def _with_keywords(
+    prim: Primitive, ufunc: np.ufunc, args: Any, kw: dict[str, Any]
+) -> Any:
+    out = kw.pop("out", None)
+    if out is not None and any(o is not None for o in out):
+        raise _unsupported(
+            f"np.{ufunc.__name__} cannot write a traced result into an array (out=); "
+            "use the returned value"
+        )
+    dtype = kw.pop("dtype", None)
+    if kw:
+        raise _unsupported(
+            f"np.{ufunc.__name__}: keyword {next(iter(kw))} is not supported"
+        )
+    if dtype is not None:
+        args = [cast(a, dtype=np.dtype(dtype)) for a in args]
+    return bind(prim, tuple(args), {})
+
+
+def apply_function(func: Any, args: Any, kw: dict[str, Any]) -> Any:
+    """A NumPy function other than a ufunc called with tensors among its arguments."""
+    implementation = FUNCTIONS.get(func)
+    if implementation is None:
+        name = f"{func.__module__}.{func.__name__}"
+        raise _unsupported(f"{name} has no form on tensors")
+    return implementation(*args, **kw)
+
+
+def _unsupported(text: str) -> TapecError:
+    rec = state.recording
+    remedy = "; see tapec.numpy for what there is, or give it x.numpy()"
+    error = UnsupportedError(text + ("" if ";" in text else remedy))
+    return at(error, locate(rec.stop if rec else None))
+
+
+_primitive.install_bind(bind)

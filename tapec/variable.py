@@ -1,0 +1,178 @@
+"""Variables: tensors whose value changes between steps."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from tapec.errors import ShapeError
+from tapec.ir import ArrayType
+from tapec.operators import Operators
+from tapec.recording import Array, Trace, isolated, state
+from tapec.tensor import Tensor, as_tensor
+
+__all__ = ["Variable", "commit", "constant"]
+
+_commit_lock = threading.Lock()
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None) -> Tensor:
+    """A tensor that holds a copy of `value`.
+
+    value: array, number, nested list, or tensor. dtype: NumPy dtype, default that of
+    `value`. shape: shape to broadcast to, default that of `value`.
+
+    >>> import tapec
+    >>> tapec.constant([1.0, 2.0]).shape
+    (2,)
+    """
+    with isolated():
+        array = np.array(value.array if isinstance(value, Operators) else value, dtype)
+        if shape is not None:
+            array = np.broadcast_to(array, shape).copy()
+    array.flags.writeable = False
+    return Tensor.holding(array)
+
+
+class Variable(Operators):
+    """An array that optimizers change.
+
+    A tape or a traced function reads the value of the moment; `assign` replaces the
+    array and never writes into one that was read, so gradients of what was read stay
+    right. Inside a compiled function assigns take effect once per call, together, after
+    it has succeeded.
+
+    initial: array, number or nested list (copied). trainable: whether tapes watch it by
+    themselves.
+    """
+
+    __slots__ = ("__weakref__", "_array", "name", "trainable")
+
+    def __init__(
+        self, initial: Any, trainable: bool = True, name: str = "", dtype: Any = None
+    ) -> None:
+        self._array: Array = constant(initial, dtype).array
+        self.name = name
+        self.trainable = trainable
+
+    @property
+    def array(self) -> Array:
+        """The current numbers (those assigned by a running trace included)."""
+        t = self._assigned()
+        return self._array if t is None else t.array
+
+    @property
+    def type(self) -> ArrayType:
+        return ArrayType(self._array.dtype, self._array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        return self._array.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self._array.shape
+
+    def numpy(self) -> Array:
+        """The current numbers, read-only."""
+        return self.array.view()
+
+    def item(self) -> Any:
+        """The single number as a Python scalar."""
+        return self.array.item()
+
+    def value(self) -> Tensor:
+        """The current value as a tensor on this thread's tape."""
+        return self.read()
+
+    read_value = value
+
+    def read(self) -> Tensor:
+        """The current value, recorded as read."""
+        rec = state.recording
+        if rec is None:
+            return Tensor.holding(self._array)
+        assigned = self._assigned()
+        if assigned is not None:
+            return assigned
+        source = self if rec.is_trace else self._array
+        leaf = rec.leaf(source, self._array)
+        if not leaf.name:
+            leaf.name = self.name
+        rec.reads.append((rec.position, self, leaf))
+        return Tensor(rec, leaf, leaf.type)
+
+    def _assigned(self) -> Tensor | None:
+        rec = state.recording
+        if isinstance(rec, Trace):
+            found = rec.assigned.get(id(self))
+            return None if found is None else found[1]
+        return None
+
+    def assign(self, value: Any) -> Variable:
+        """Replace the value. Shape must agree; the dtype is kept."""
+        rec = state.recording
+        if isinstance(rec, Trace):
+            t = as_tensor(value)
+            self._fits(t.shape)
+            t = t if t.dtype == self.dtype else t.astype(self.dtype)
+            rec.assigned[id(self)] = (self, t)
+            return self
+        raw = value.array if isinstance(value, Operators) else value
+        array = np.array(raw, self.dtype)
+        self._fits(array.shape)
+        array.flags.writeable = False
+        self._array = array
+        return self
+
+    def _fits(self, shape: tuple[int, ...]) -> None:
+        if shape != self.shape:
+            raise ShapeError(
+                f"assign: variable {self.type!r} cannot hold shape {shape}"
+            )
+
+    def assign_add(self, delta: Any) -> Variable:
+        """`assign(self + delta)`."""
+        return self._update(np.add, delta)
+
+    def assign_sub(self, delta: Any) -> Variable:
+        """`assign(self - delta)`."""
+        return self._update(np.subtract, delta)
+
+    def _update(self, ufunc: np.ufunc, delta: Any) -> Variable:
+        if state.recording is not None and state.recording.is_trace:
+            return self.assign(ufunc(self.read(), delta))
+        raw = delta.array if isinstance(delta, Operators) else delta
+        array = np.asarray(ufunc(self._array, raw))
+        self._fits(array.shape)
+        if array.dtype != self.dtype:
+            array = array.astype(self.dtype)
+        array.flags.writeable = False
+        self._array = array
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from tapec.numpy.indexing import setitem
+
+        self.assign(setitem(self.read(), index, value))
+
+    def scatter_update(self, index: Any, value: Any) -> Variable:
+        """`self[index] = value`."""
+        self[index] = value
+        return self
+
+    def scatter_add(self, index: Any, value: Any) -> Variable:
+        """Add `value` at `index`; repeated indices accumulate."""
+        array = np.array(self.array)
+        np.add.at(array, index, value.array if isinstance(value, Operators) else value)
+        return self.assign(array)
+
+
+def commit(variables: list[Variable], arrays: list[Array]) -> None:
+    """Assign several variables together."""
+    with _commit_lock:
+        for v, a in zip(variables, arrays, strict=True):
+            a.flags.writeable = False
+            v._array = a
