@@ -20,11 +20,48 @@ for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 _VALUES = (
-    "bool_ complex128 complex64 dtype e euler_gamma float16 float32 float64 inf int16 "
-    "int32 int64 int8 intp nan ndarray newaxis pi uint16 uint32 uint64 uint8 finfo iinfo "
-    "errstate result_type promote_types can_cast issubdtype isscalar broadcast_shapes "
-    "ndindex set_printoptions printoptions index_exp s_ c_ r_ random testing"
-).split()
+    "bool_",
+    "complex128",
+    "complex64",
+    "dtype",
+    "e",
+    "euler_gamma",
+    "float16",
+    "float32",
+    "float64",
+    "inf",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "intp",
+    "nan",
+    "ndarray",
+    "newaxis",
+    "pi",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+    "finfo",
+    "iinfo",
+    "errstate",
+    "result_type",
+    "promote_types",
+    "can_cast",
+    "issubdtype",
+    "isscalar",
+    "broadcast_shapes",
+    "ndindex",
+    "set_printoptions",
+    "printoptions",
+    "index_exp",
+    "s_",
+    "c_",
+    "r_",
+    "random",
+    "testing",
+)
 
 
 class _Missing(_UnsupportedError, AttributeError):
@@ -45,7 +82,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _implementation(original: Any) -> Any:
-    """What runs when NumPy's `original` is called on tensors; None when nothing does."""
+    """What runs when NumPy's `original` is called on tensors, if anything does."""
     try:
         return _FUNCTIONS.get(original) or _ufunc_primitives().get(original)
     except TypeError:  # unhashable, hence no function

@@ -13,7 +13,7 @@ from tapec.ops.positions import flatnonzero
 from tapec.recording import state
 from tapec.tensor import Tensor, as_tensor
 
-__all__ = ["Position", "as_position", "check_range"]
+__all__ = ["Position", "as_position", "check_range", "mask_index"]
 
 
 class Position:
@@ -52,14 +52,14 @@ def as_position(entry: Any) -> Position:
         entry = np.zeros(0, np.int64)
     index = as_tensor(entry)
     if index.dtype == np.bool_:
-        return Position(entry, _mask_index(entry, index), index, index.ndim)
+        return Position(entry, mask_index(entry, index), index, index.ndim)
     if index.dtype.kind not in "iu":
         text = f"arrays used as indices must hold integers or bools, not {index.dtype}"
         raise here(OutOfRange(text))
     return Position(entry, index, None, 1)
 
 
-def _mask_index(entry: Any, mask: Tensor) -> Any:
+def mask_index(entry: Any, mask: Tensor) -> Any:
     """Positions of the true elements, counted along the mask's axes merged.
 
     In a trace the count is looked at, which leaves a check: the program is valid for

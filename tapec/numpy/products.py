@@ -160,11 +160,11 @@ def cross(
 
 def _difference(a: Any, b: Any, c: Any, d: Any) -> Any:
     """a * b - c * d, where None stands for zero."""
-    first = None if a is None or b is None else a * b
-    second = None if c is None or d is None else c * d
-    if first is None:
-        return -second
-    return first if second is None else first - second
+    first: Any = None if a is None or b is None else a * b
+    second: Any = None if c is None or d is None else c * d
+    if second is None:
+        return first
+    return -second if first is None else first - second
 
 
 @implements(np.linalg.cross)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tapec.errors import ShapeError
+from tapec.numpy.joining import concatenate
 from tapec.numpy.shapes import broadcast_to, moveaxis, ravel, reshape, transpose
 from tapec.numpy.support import axes_of, axis_of, here, integer, integers
 from tapec.ops import select as triangles
@@ -187,8 +188,7 @@ def diff(
         raise ValueError(f"diff: order must be non-negative but got {n}")
     ends = [_end(e, x, axis) for e in (prepend, append)]
     parts = [ends[0], x, ends[1]]
-    x = np.concatenate([p for p in parts if p is not None], axis=axis)
-    y = moveaxis(x, axis, 0)
+    y = moveaxis(concatenate([p for p in parts if p is not None], axis), axis, 0)
     for _ in range(min(n, y.shape[0])):
         y = y[1:] != y[:-1] if y.dtype == np.bool_ else y[1:] - y[:-1]
     return moveaxis(y, 0, axis)
@@ -208,4 +208,4 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     inner = diff(ravel(ary))
     ends = [None if e is None else ravel(e) for e in (to_begin, to_end)]
     parts = [ends[0], inner, ends[1]]
-    return np.concatenate([p for p in parts if p is not None])
+    return concatenate([p for p in parts if p is not None])
