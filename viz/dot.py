@@ -1,44 +1,44 @@
-"""The mirror as Graphviz text, and the layout that Graphviz makes of it.
+"""The mirror as Graphviz text.
 
 Rows are given, so Graphviz need not search for them, which is most of its work: all
 nodes of a level are of one rank, gradient edges are written from their user to their
-operand, and edges between the halves put no order on the rows. An invisible column of
-points, one per row, keeps the halves apart.
+operand, and edges between the halves put no order on the rows. Invisible columns
+of points, one point per row, keep the phases apart.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 import graphviz as writer
 
-from tapec.viz.engine import EngineError, graphviz
 from tapec.viz.graph import Graph, validate
 from tapec.viz.label import Label, tooltip_of
-from tapec.viz.layout import Box, Layout, Point, Route, number
 from tapec.viz.scene import Edge, Item, Scene, scene_of
 from tapec.viz.theme import LIGHT
 
-__all__ = ["graphviz_layout", "to_dot"]
+__all__ = ["dot_of", "to_dot"]
 
 INCH = 72.0
-MARGIN = 24.0
-TALL = 8.0
-"""Space kept above and below a box besides the distance of the rows."""
 
 
 def to_dot(graph: Graph) -> str:
     """DOT text of a graph, complete with labels and colours, for any Graphviz tool."""
     scene = scene_of(validate(graph))
-    return str(dot_of(scene, finished=True).source)
+    return str(dot_of(scene).source)
 
 
-def dot_of(scene: Scene, *, finished: bool) -> writer.Digraph:
-    """finished: with labels, clusters and colours; without them only for a layout."""
+def dot_of(scene: Scene, widths: Sequence[float] | None = None) -> writer.Digraph:
+    """widths: of the corridors between the phases; then without labels, clusters and
+    what runs in the corridors, for a layout only.
+    """
+    finished = widths is None
+    if widths is None:
+        widths = [1.0] * max(scene.phases - 1, 1)
     dot = writer.Digraph(
-        name=scene.graph["name"],
+        name=re.sub(r"[^\w .-]", "_", printable(scene.graph["name"])),
         graph_attr={"newrank": "true", "nodesep": "0.3", "ranksep": "0.45"},
         node_attr={"shape": "box", "fixedsize": "true", "label": ""},
         edge_attr={} if finished else {"arrowhead": "none", "arrowtail": "none"},
@@ -46,16 +46,17 @@ def dot_of(scene: Scene, *, finished: bool) -> writer.Digraph:
     if finished:
         dot.attr("node", style="filled,rounded", fontname="Helvetica", fontsize="11")
         dot.attr("edge", arrowsize="0.6")
-        dot.attr(label=writer.escape(scene.graph["name"]), labelloc="t")
+        dot.attr(label=plain(scene.graph["name"]), labelloc="t")
     for uid, item in scene.items.items():
         looks = look(item, uid in scene.graph["results"]) if finished else {}
         dot.node(f"n{uid}", width=inches(item.label.width),
                  height=inches(item.label.height), **looks)  # fmt: skip
-    add_rows(dot, scene)
+    add_rows(dot, scene, widths)
     if finished:
         add_clusters(dot, scene)
     for edge in scene.edges:
-        add_edge(dot, scene, edge, finished)
+        if finished or edge.within:
+            add_edge(dot, scene, edge, finished)
     return dot
 
 
@@ -63,27 +64,31 @@ def inches(pixels: float) -> str:
     return f"{pixels / INCH:.3f}"
 
 
-def add_rows(dot: writer.Digraph, scene: Scene) -> None:
-    """One rank per level; the point of the axis stands between the halves."""
+def add_rows(dot: writer.Digraph, scene: Scene, widths: Sequence[float]) -> None:
+    """One rank per level, in which the points of the axes keep the phases apart."""
     rows: list[list[int]] = [[] for _ in range(scene.levels)]
     for uid, item in scene.items.items():
         rows[item.level].append(uid)
-    mirrored = scene.phases > 1
     for level, row in enumerate(rows):
         with dot.subgraph() as same:
             same.attr(rank="same")
-            if mirrored or level < len(rows):
-                same.node(f"axis{level}", style="invis", width="0.01", height="0.01")
+            for axis, width in enumerate(widths):
+                size = {"width": inches(width), "height": "0.01"}
+                same.node(f"axis{axis}_{level}", style="invis", **size)
             for uid in row:
                 same.node(f"n{uid}")
-    for level in range(1, len(rows)):
-        dot.edge(f"axis{level - 1}", f"axis{level}", style="invis", weight="100")
-    for level, row in enumerate(rows if mirrored else ()):
         for uid in row:
-            ends = [f"n{uid}", f"axis{level}"]
-            if scene.items[uid].phase:
-                ends.reverse()
-            dot.edge(*ends, style="invis", weight="0")
+            phase = scene.items[uid].phase
+            if phase < len(widths):
+                dot.edge(f"n{uid}", f"axis{phase}_{level}", style="invis")
+            if phase > 0:
+                dot.edge(f"axis{phase - 1}_{level}", f"n{uid}", style="invis")
+        for axis in range(1, len(widths)):
+            dot.edge(f"axis{axis - 1}_{level}", f"axis{axis}_{level}", style="invis")
+    for level in range(1, len(rows)):
+        for axis in range(len(widths)):
+            ends = f"axis{axis}_{level - 1}", f"axis{axis}_{level}"
+            dot.edge(*ends, style="invis", weight="100")
 
 
 def add_edge(dot: writer.Digraph, scene: Scene, edge: Edge, finished: bool) -> None:
@@ -96,6 +101,8 @@ def add_edge(dot: writer.Digraph, scene: Scene, edge: Edge, finished: bool) -> N
             looks["style"] = "dashed"
     if not edge.within:
         looks["constraint"] = "false"
+    elif scene.items[edge.src].node["kind"] == "op":
+        looks["weight"] = "4"
     if edge.within and not scene.items[edge.dst].down:
         dot.edge(f"n{edge.dst}", f"n{edge.src}", dir="back", **looks)
     else:
@@ -152,7 +159,7 @@ def add_clusters(dot: writer.Digraph, scene: Scene) -> None:
     for k, ((scope, _), members) in enumerate(groups.items()):
         with dot.subgraph(name=f"cluster_{k}") as cluster:
             cluster.attr(
-                label=writer.escape(printable(scope)),
+                label=plain(scope),
                 color=LIGHT["line"],
                 fontcolor=LIGHT["quiet"],
                 fontsize="10",
@@ -162,54 +169,3 @@ def add_clusters(dot: writer.Digraph, scene: Scene) -> None:
                 cluster.node(f"n{uid}")
 
 
-# --- layout -----------------------------------------------------------------
-
-
-def graphviz_layout(scene: Scene, engine: str, timeout: float) -> Layout:
-    """Positions and curves as Graphviz finds them."""
-    source = dot_of(scene, finished=False).source
-    text = graphviz(source, "plain", timeout=timeout, system=engine == "dot")
-    try:
-        return parse_plain(text, scene)
-    except (KeyError, ValueError, IndexError) as error:
-        raise EngineError(f"Graphviz printed something else: {error!r}") from error
-
-
-def parse_plain(text: str, scene: Scene) -> Layout:
-    rows = [line.split(" ") for line in text.replace("\\\n", "").splitlines()]
-    _, _, width, height, *_ = next(row for row in rows if row[0] == "graph")
-    high = float(height) * INCH
-    layout = Layout("graphviz", float(width) * INCH + 2 * MARGIN, high + 2 * MARGIN)
-
-    def point(x: str, y: str) -> Point:
-        return Point(float(x) * INCH + MARGIN, high - float(y) * INCH + MARGIN)
-
-    axis = []
-    curves = {}
-    for row in rows:
-        if row[0] == "node" and row[1].startswith("n"):
-            uid = int(row[1][1:])
-            label = scene.items[uid].label
-            layout.boxes[uid] = Box(*point(row[2], row[3]), label.width, label.height)
-        elif row[0] == "node":
-            axis.append(point(row[2], row[3]).x)
-        elif row[0] == "edge" and row[1].startswith("n") and row[2].startswith("n"):
-            numbers = row[4 : 4 + 2 * int(row[3])]
-            curve = list(map(point, numbers[::2], numbers[1::2]))
-            curves[int(row[1][1:]), int(row[2][1:])] = curve
-    layout.routes = [route(edge, curves) for edge in scene.edges]
-    if scene.phases > 1 and max(axis) - min(axis) < 1:
-        layout.axes = [axis[0]]
-    return layout
-
-
-def route(edge: Edge, curves: dict[tuple[int, int], list[Point]]) -> Route:
-    curve = curves.get((edge.src, edge.dst))
-    if curve is None:
-        curve = curves[edge.dst, edge.src][::-1]
-    return Route(bezier(curve), curve[0], curve[-1])
-
-
-def bezier(points: list[Point]) -> str:
-    head, *rest = (f"{number(p.x)} {number(p.y)}" for p in points)
-    return f"M{head}C{' '.join(rest)}"

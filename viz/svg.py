@@ -8,6 +8,7 @@ import re
 import warnings
 from xml.sax.saxutils import escape, quoteattr
 
+from tapec.viz.frames import Frame, frames_of
 from tapec.viz.graph import Graph, Node, validate
 from tapec.viz.label import Label, short, size_text, tooltip_of
 from tapec.viz.layout import Box, Layout, number
@@ -18,7 +19,7 @@ from tapec.viz.theme import style
 __all__ = ["render"]
 
 MOST_FOR_GRAPHVIZ = 1000
-HEAD, FOOT = 58.0, 44.0
+HEAD, FOOT = 74.0, 44.0
 TIPS = ("forward", "gradient", "saved")
 
 
@@ -44,7 +45,7 @@ def laid_out(scene: Scene, engine: str, timeout: float) -> tuple[Layout, str]:
     large = len(scene.items) > MOST_FOR_GRAPHVIZ
     if engine == "mirror" or (engine == "auto" and large) or not scene.items:
         return mirror(scene), ""
-    from tapec.viz.dot import graphviz_layout
+    from tapec.viz.dotlayout import graphviz_layout
     from tapec.viz.engine import EngineError
 
     try:
@@ -100,6 +101,7 @@ class Picture:
             f'<rect class="ground" width="{w}" height="{h}" stroke="none"/>',
             *self.header(),
             f'<g transform="translate({number(self.shift)} {number(HEAD)})">',
+            *map(frame, frames_of(self.scene, self.layout)),
             *self.axes(),
             *map(self.edge, range(len(self.scene.edges))),
             *map(self.node, self.scene.items.values()),
@@ -161,11 +163,11 @@ class Picture:
         bottom = number(self.layout.height - 6)
         parts = []
         for k, x in enumerate(self.layout.axes):
-            parts.append(f'<path class="axis" d="M{number(x)} -8V{bottom}"/>')
+            parts.append(f'<path class="axis" d="M{number(x)} -12V{bottom}"/>')
             left, right = ("gradient ↑", "forward ↓") if k % 2 else (
                 "forward ↓", "gradient ↑")  # fmt: skip
-            parts.append(f'<text class="side end" x="{number(x - 12)}">{left}</text>')
-            parts.append(f'<text class="side start" x="{number(x + 12)}">{right}</text>')
+            parts.append(f'<text class="side end" x="{number(x - 12)}" y="-4">{left}</text>')
+            parts.append(f'<text class="side start" x="{number(x + 12)}" y="-4">{right}</text>')
         return parts
 
     def edge(self, i: int) -> str:
@@ -245,6 +247,16 @@ class Picture:
 
 def entry_width(words: str) -> float:
     return 33.0 + 7.0 * len(words) + 18.0
+
+
+def frame(frame: Frame) -> str:
+    box = frame.box
+    return (
+        f'<g class="scope"><rect x="{number(box.left)}" y="{number(box.top)}" '
+        f'width="{number(box.width)}" height="{number(box.height)}" rx="8"/>'
+        f'<text x="{number(box.left + 8)}" y="{number(box.top + 12)}">'
+        f"{clean(short(frame.scope.rpartition('/')[2], 20))}</text></g>"
+    )
 
 
 def called(node: Node) -> str:

@@ -12,7 +12,11 @@ from collections.abc import Mapping, Sequence
 from tapec.viz.layout import Box, Point, Route, polyline
 from tapec.viz.scene import Edge, Item, Scene
 
-__all__ = ["CORRIDOR", "LANE", "Wiring"]
+__all__ = ["MARGIN", "Wiring"]
+
+MARGIN = 24.0
+GAP = 34.0
+"""Height between two rows that no wire runs in."""
 
 CORRIDOR = 56.0
 LANE = 6.0
@@ -28,6 +32,7 @@ class Wiring:
     """Gap g lies below level g; gap -1 above all.
 
     lanes: vertical lanes used, by corridor; corridor p lies right of phase p.
+    corridor: the left edge of each corridor, set by the layouter.
     """
 
     def __init__(self, scene: Scene, edges: Sequence[Edge]) -> None:
@@ -41,7 +46,13 @@ class Wiring:
         self.track: dict[tuple[int, int], int] = {}
         self.tracks: dict[int, int] = {}
         self.entry: dict[tuple[int, int], float] = {}
+        self.top: list[float] = []
+        self.bottom: list[float] = []
+        self.boxes: Mapping[int, Box] = {}
         self.assign_lanes()
+
+    def corridor_width(self, phase: int) -> float:
+        return CORRIDOR + LANE * self.lanes.get(phase, 0)
 
     # A value leaves with the flow of its phase and enters against it.
 
@@ -70,19 +81,18 @@ class Wiring:
             self.lanes[phase] = 1 + max(lanes.values())
 
     def lane_x(self, src: int) -> float:
-        return self.corridor[self.scene.items[src].phase] + LANE * self.lane[src]
+        left = self.corridor[self.scene.items[src].phase]
+        return left + CORRIDOR / 2 + LANE * self.lane[src]
 
-    def assign_tracks(
-        self, x: Sequence[float], index: Mapping[int, int], width: Sequence[float]
-    ) -> None:
+    def assign_tracks(self, x: Mapping[int, float]) -> None:
         """Give each stretch along a gap its height, now that the columns stand."""
         items = self.scene.items
         spans: dict[int, list[tuple[float, float, int]]] = {}
         for src, targets in self.targets.items():
             ends: dict[int, list[float]] = {g: [] for g in self.gaps_of(src)}
-            ends[self.exit_gap(items[src])].append(x[index[src]])
+            ends[self.exit_gap(items[src])].append(x[src])
             for dst in targets:
-                ends[self.entry_gap(items[dst])].append(x[index[dst]])
+                ends[self.entry_gap(items[dst])].append(x[dst])
             if len(ends) > 1:
                 for xs in ends.values():
                     xs.append(self.lane_x(src))
@@ -98,11 +108,28 @@ class Wiring:
         """What the wires add to the height of a gap."""
         return TRACK * self.tracks[gap] + 6.0 if gap in self.tracks else 0.0
 
-    def settle(
-        self, boxes: Mapping[int, Box], top: Sequence[float], bottom: Sequence[float]
-    ) -> None:
-        """Take over the rows, and share out the places where wires enter a box."""
-        self.boxes, self.top, self.bottom = boxes, top, bottom
+    def place_rows(self) -> float:
+        """Set the tops and bottoms of the rows; returns the height of the picture."""
+        heights = [0.0] * self.scene.levels
+        for item in self.scene.items.values():
+            heights[item.level] = max(heights[item.level], item.label.height)
+        y = MARGIN + self.gap_height(-1)
+        for level, height in enumerate(heights):
+            last = level == len(heights) - 1
+            self.top.append(y)
+            self.bottom.append(y + height)
+            y += height + self.gap_height(level) + GAP * (not last)
+        return y + MARGIN
+
+    def place(self, x: Mapping[int, float], level: int, uid: int) -> Box:
+        """The box of a value, in the middle of its row."""
+        label = self.scene.items[uid].label
+        y = (self.top[level] + self.bottom[level]) / 2
+        return Box(x[uid], y, label.width, label.height)
+
+    def settle(self, boxes: Mapping[int, Box]) -> None:
+        """Share out the places where wires enter a box."""
+        self.boxes = boxes
         readers: dict[int, list[int]] = {}
         for src, targets in self.targets.items():
             for dst in targets:
