@@ -1,0 +1,1 @@
+"""Lowering to LLVM IR and running it."""

@@ -1,0 +1,316 @@
+"""From a fused body to LLVM IR: one loop nest, every value computed where it is read.
+
+    i32 kernel(ptr slots, ptr indices)
+
+`slots` are the buffers of the running call, `indices` says which of them are this step's
+parameters and results; so a body that occurs several times is one function. Values are
+pulled: a result asks its op for the element at an index, which asks its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from tapec import primitive as lowerings
+from tapec.ir import Function, Value
+from tapec.native import accumulate, memory
+from tapec.native.accumulate import Accumulator
+from tapec.native.layout import NoNative
+from tapec.native.nest import Loop, Nest
+from tapec.native.places import Clamped, Data, Place, Test, choose, place
+from tapec.native.scalars import Builder, Scalar
+from tapec.native.space import Space, aligned, reduced_axes, squeezed
+
+__all__ = ["emit_kernel"]
+
+INT = ir.IntType(64)
+POINTER = ir.PointerType()
+STATUS = ir.IntType(32)
+HALF = np.dtype(np.float16)
+SIGNATURE = ir.FunctionType(STATUS, [POINTER, POINTER])
+
+
+def emit_kernel(module: Any, body: Function, name: str) -> None:
+    """Define `name` in `module`: what a `fused` op with this body does."""
+    count = len(body.params) + len(body.results)
+    inner = ir.Function(module, ir.FunctionType(STATUS, [POINTER] * count), name + ".")
+    inner.linkage = "internal"
+    inner.attributes.add("nounwind")
+    inner.attributes.add("noinline")
+    for argument in inner.args:
+        argument.add_attribute("noalias")
+    Kernel(inner, body).emit()
+    _emit_entry(module, inner, name)
+
+
+def _emit_entry(module: Any, inner: Any, name: str) -> None:
+    """Look up the buffers, so that the kernel proper has arguments to mark noalias."""
+    outer = ir.Function(module, SIGNATURE, name)
+    outer.attributes.add("nounwind")
+    at = ir.IRBuilder(outer.append_basic_block("entry"))
+    slots, indices = outer.args
+    buffers = []
+    for number in range(len(inner.args)):
+        where = at.gep(indices, [ir.Constant(INT, number)], source_etype=INT)
+        slot = at.load(where, typ=INT)
+        buffers.append(at.load(at.gep(slots, [slot], source_etype=POINTER), typ=POINTER))
+    at.ret(at.call(inner, buffers))
+
+
+class Kernel:
+    """One kernel under construction."""
+
+    def __init__(self, function: Any, body: Function) -> None:
+        self.function = function
+        self.body = body
+        self.space = Space(body)
+        self.numbers = {op: line for line, op in enumerate(body.ops, 1)}
+        buffers = function.args
+        self.buffers = dict(zip(body.params, buffers, strict=False))
+        self.outputs = buffers[len(body.params) :]
+        self.memo: dict[Any, Scalar] = {}
+
+    def emit(self) -> None:
+        """The whole function."""
+        if 0 in self.space.shape:
+            self.nest = Nest(self.function, [])
+            self.b = Builder(self.nest.before)
+            self._fill_empty()
+        else:
+            self._open_loops()
+            self._emit_values()
+            for result, buffer in zip(self.body.results, self.outputs, strict=True):
+                if isinstance(result.prim.lower, lowerings.Reduce):
+                    self._reduce(result, buffer)
+                else:
+                    self._store(result, buffer)
+        self.nest.close().ret(ir.Constant(STATUS, 0))
+
+    def _open_loops(self) -> None:
+        axes = [a for a, n in enumerate(self.space.extents) if n != 1]
+        loops = [Loop(self.space.extents[a]) for a in axes]
+        if axes and self._has_long_sum(axes[-1]):
+            block = accumulate.BLOCK
+            loops.append(Loop(min(block, loops[-1].extent), within=len(loops)))
+            loops[-2] = loops[-2]._replace(step=block)
+        self.axes = axes
+        self.nest = Nest(self.function, loops)
+        self.b = Builder(self.nest.before)
+        depths = list(range(1, len(axes) + 1))
+        if len(loops) > len(axes):
+            depths[-1] += 1
+        for axis, depth in zip(axes, depths, strict=True):
+            counter = self.nest.counters[depth - 1]
+            self.b.axes[axis] = self.b.make(np.dtype(np.int64), depth, counter)
+
+    def _has_long_sum(self, axis: int) -> bool:
+        long = self.space.extents[axis] > accumulate.BLOCK
+        return long and any(
+            _sums_floats(r) and axis in self._reduced(r) for r in self.body.results
+        )
+
+    def _emit_values(self) -> None:
+        """In schedule order, so that pulling them later does not recurse deeply."""
+        for op in self.body.ops:
+            for pattern in sorted(self.space.patterns.get(op, ()), key=str):
+                self.value_at(op, self.space.places(pattern))
+
+    def _mark(self, op: Value) -> None:
+        self.b.mark(self.numbers[op])
+
+    # --- values
+
+    def value_at(self, value: Value, index: Sequence[Place]) -> Scalar:
+        """The element of a value at an index."""
+        key = value, tuple([i.key for i in index])
+        found = self.memo.get(key)
+        if found is None:
+            found = self.memo[key] = self._compute(value, tuple(index))
+        return found
+
+    def _compute(self, value: Value, index: tuple[Place, ...]) -> Scalar:
+        if value in self.buffers:
+            buffer = self.buffers[value]
+            return memory.read(self.b, buffer, value.dtype, value.shape, index)
+        if value.prim.name == "const":
+            return self.b.const(value.attr("value").array, value.dtype)
+        lower = value.prim.lower
+        if isinstance(lower, lowerings.Scalar):
+            operands = [
+                self.value_at(a, aligned(a.shape, index, place(0))) for a in value.args
+            ]
+            self._mark(value)
+            element = lower.emit(self.b, *operands, **dict(value.attrs))
+        elif isinstance(lower, lowerings.Index):
+            access = Access(self, value)
+            element = lower.emit(access, value, list(index))
+            self._mark(value)
+        else:
+            (a,) = value.args
+            return self.value_at(a, squeezed(value, index, place(0)))
+        return self._typed(element, value.dtype)
+
+    def _typed(self, element: Any, dtype: np.dtype[Any]) -> Scalar:
+        if element is NotImplemented:
+            raise NoNative(str(dtype))
+        if isinstance(element, (Place, Test)):
+            element = element.lower(self.b)
+        if not isinstance(element, Scalar):
+            return self.b.const(element, dtype)
+        return self.b.cast(element, dtype)
+
+    # --- results
+
+    def _store(self, result: Value, buffer: Any) -> None:
+        index = [place(0)] * len(result.shape)
+        full = [a for a, n in enumerate(result.shape) if n != 1]
+        for number, axis in enumerate(full):
+            index[axis] = self.space.axis(number)
+        element = self.value_at(result, index)
+        self._mark(result)
+        offset = memory.flat(result.shape, index)
+        memory.store(self.b, self.nest.after[-1], buffer, offset, element)
+
+    def _reduced(self, result: Value) -> set[int]:
+        """Loop axes a result is reduced over (a joined axis counts as its successor)."""
+        reduced = reduced_axes(result)
+        return {a for a in reduced if self.space.extents[a] != 1}
+
+    def _reduce(self, result: Value, buffer: Any) -> None:
+        operand = result.args[0]
+        full = [a for a, n in enumerate(operand.shape) if n != 1]
+        index = [place(0)] * len(operand.shape)
+        for number, axis in enumerate(full):
+            index[axis] = self.space.axis(number)
+        element = self.b.cast(self.value_at(operand, index), result.dtype)
+        kept = [a for a in range(len(full)) if a not in reduced_axes(result)]
+        extents = [self.space.shape[a] for a in kept]
+        offset = memory.flat(extents, [self.space.axis(a) for a in kept])
+        self._mark(result)
+        self._deliver(result, element, buffer, offset)
+
+    def _deliver(
+        self, result: Value, element: Scalar, buffer: Any, offset: Place
+    ) -> None:
+        monoid, reduced = result.prim.lower.monoid, self._reduced(result)
+        inner = 0
+        while inner < len(self.axes) and self.axes[-1 - inner] in reduced:
+            inner += 1
+        outer = reduced - set(self.axes[len(self.axes) - inner :])
+        if inner:
+            element, top = self._total(result, element, inner)
+        else:
+            top = len(self.nest.loops)
+        after = self.nest.after[top]
+        if outer:
+            size = max(result.type.size, 1)  # type: ignore[union-attr]
+            start = self.b.const(accumulate.identity(monoid, result.dtype), result.dtype)
+            accumulate.fill(self.b, self.nest.before[0], buffer, size, start)
+        place_here = Builder([after] * len(self.nest.before))
+        if outer:
+            old = _reload(self.b, place_here, buffer, result.dtype, offset, element)
+            element = _moved(element, place_here)
+            element = accumulate.combine(place_here, monoid, old, element)
+        element = place_here.cast(_moved(element, place_here), result.dtype)
+        memory.store(self.b, after, buffer, offset, element)
+
+    def _total(self, result: Value, element: Scalar, inner: int) -> tuple[Scalar, int]:
+        """Reduce over the innermost `inner` axes in registers; the depth of the total."""
+        monoid = result.prim.lower.monoid
+        loops = self.nest.loops
+        split = len(loops) - len(self.axes)
+        top = len(loops) - inner - split
+        enter = top
+        if _sums_floats(result):
+            enter, size = len(loops), 1
+            while enter > top and size * loops[enter - 1].extent <= accumulate.BLOCK:
+                size *= loops[enter - 1].extent
+                enter -= 1
+            if split and enter == len(loops) - 2:
+                enter = len(loops) - 1
+        dtype = np.dtype(np.float32) if result.dtype == HALF else result.dtype
+        accumulator = Accumulator(self.b, monoid, dtype, enter, top)
+        accumulator.start(self.nest)
+        accumulator.add(self.b.cast(element, dtype), len(loops))
+        accumulator.flush(self.nest)
+        return accumulator.total(self.nest), top
+
+    def _fill_empty(self) -> None:
+        """No element is visited: sums are 0, products 1."""
+        for result, buffer in zip(self.body.results, self.outputs, strict=True):
+            size = result.type.size  # type: ignore[union-attr]
+            if size and isinstance(result.prim.lower, lowerings.Reduce):
+                monoid = result.prim.lower.monoid
+                start = accumulate.identity(monoid, result.dtype)
+                x = self.b.const(start, result.dtype)
+                accumulate.fill(self.b, self.nest.before[0], buffer, size, x)
+
+
+def _sums_floats(result: Value) -> bool:
+    lower = result.prim.lower
+    adds = isinstance(lower, lowerings.Reduce) and lower.monoid == "add"
+    return adds and result.dtype.kind in "fc"
+
+
+def _moved(x: Scalar, b: Builder) -> Scalar:
+    return Scalar(b, x.dtype, x.parts, x.depth)
+
+
+def _reload(
+    b: Builder, here: Builder, buffer: Any, dtype: Any, offset: Place, like: Scalar
+) -> Scalar:
+    """What a reduction over outer loops has accumulated so far."""
+    del like
+    offset.lower(b)
+    here.places = b.places
+    here.axes = b.axes
+    return memory.load(here, buffer, dtype, offset)
+
+
+class Access:
+    """What an `Index` lowering sees: its operands' elements, and choices."""
+
+    def __init__(self, kernel: Kernel, op: Value) -> None:
+        self.kernel = kernel
+        self.op = op
+        self.b = kernel.b
+
+    def read(self, operand: int, index: Sequence[Any]) -> Scalar:
+        """The element of an operand; indices are expressions, integers or scalars."""
+        value = self.op.args[operand]
+        return self.kernel.value_at(value, [place(i) for i in index])
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """`x` where the condition holds, else `y`: elements or indices."""
+        both_places = not isinstance(x, Scalar) and not isinstance(y, Scalar)
+        if both_places and isinstance(condition, (bool, Test)):
+            return choose(condition, place(x), place(y))
+        sides = [s.lower(self.b) if isinstance(s, Place) else s for s in (x, y)]
+        return self.b.where(condition, *sides)
+
+    def clamp(self, i: Any, low: int, high: int) -> Place:
+        """`i` brought into `low..high`; what is read where that moved it must not matter.
+
+        Elements read with a clamped index are 0 or the element at the edge there.
+        """
+        if isinstance(i, Scalar):
+            b = self.b
+            wide = b.cast(i, np.int64)
+            inside = b.intrinsic("smin", b.intrinsic("smax", wide, low), high)
+            return Place([(Data(inside, low, high), 1)], 0)
+        i = place(i)
+        if i.low >= low and i.high <= high:
+            return i
+        return Place([(Clamped(i, low, high), 1)], 0)
+
+    def const(self, number: Any, like: Any) -> Scalar:
+        """A number in the dtype `like`."""
+        return self.b.const(number, like)
+
+    def cast(self, x: Scalar, dtype: Any) -> Scalar:
+        """NumPy's `astype`."""
+        return self.b.cast(x, dtype)

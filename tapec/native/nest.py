@@ -1,0 +1,80 @@
+"""A loop nest under construction: a builder before and after every inner loop.
+
+`before[d]` adds code at depth `d` in front of the loop of depth `d + 1`, `after[d]`
+behind it; for the innermost depth they are the same. Branches are added by `close`, so
+all of them stay open until the kernel is complete.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+
+__all__ = ["Loop", "Nest"]
+
+INT = ir.IntType(64)
+
+
+class Loop(NamedTuple):
+    """A counter from `start` in steps; `stop` may depend on outer counters."""
+
+    extent: int
+    step: int = 1
+    within: int | None = None
+    """Depth of the loop whose block of `extent` counts this one runs through."""
+
+
+class Nest:
+    """counters: the LLVM value of each loop's counter, outermost first."""
+
+    def __init__(self, function: Any, loops: list[Loop]) -> None:
+        self.function = function
+        self.loops = loops
+        self.before = [ir.IRBuilder(function.append_basic_block("entry"))]
+        self.counters: list[Any] = []
+        self._heads: list[Any] = []
+        self._starts: list[Any] = []
+        self._stops: list[Any] = []
+        for depth, loop in enumerate(loops, 1):
+            self._open(depth, loop)
+        self._tails = [
+            function.append_basic_block(f"after{depth}") for depth in range(len(loops))
+        ]
+        self.after = [*map(ir.IRBuilder, self._tails), self.before[-1]]
+
+    def _open(self, depth: int, loop: Loop) -> None:
+        outer = self.before[-1]
+        start: Any = ir.Constant(INT, 0)
+        stop: Any = ir.Constant(INT, loop.extent)
+        if loop.within is not None:
+            start = self.counters[loop.within - 1]
+            whole = self.loops[loop.within - 1].extent
+            stop = outer.add(start, stop, flags=("nuw", "nsw"))
+            if whole % loop.extent:
+                most = ir.Constant(INT, whole)
+                least = outer.icmp_unsigned("<", stop, most)
+                stop = outer.select(least, stop, most)
+        head = self.function.append_basic_block(f"loop{depth}")
+        builder = ir.IRBuilder(head)
+        counter = builder.phi(INT, f"i{depth}")
+        self._starts.append(start)
+        self._heads.append(head)
+        self._stops.append(stop)
+        self.counters.append(counter)
+        self.before.append(builder)
+
+    def close(self) -> Any:
+        """Add the branches; the builder behind the nest."""
+        for depth in range(len(self.loops), 0, -1):
+            head, latch = self._heads[depth - 1], self.after[depth]
+            counter = self.counters[depth - 1]
+            step = ir.Constant(INT, self.loops[depth - 1].step)
+            following = latch.add(counter, step, flags=("nuw", "nsw"))
+            counter.add_incoming(following, latch.block)
+            again = latch.icmp_unsigned("<", following, self._stops[depth - 1])
+            latch.cbranch(again, head, self._tails[depth - 1])
+        for depth, builder in enumerate(self.before[:-1]):
+            self.counters[depth].add_incoming(self._starts[depth], builder.block)
+            builder.branch(self._heads[depth])
+        return self.after[0]

@@ -1,0 +1,90 @@
+"""All that depends on the machine, the operating system and the Python build."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import struct
+import sys
+import sysconfig
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+__all__ = ["HEADERS", "cpu", "has_half", "vector_width"]
+
+
+@lru_cache(maxsize=1)
+def cpu() -> tuple[str, str]:
+    """LLVM's name of this processor, and its features in LLVM's notation."""
+    import llvmlite.binding as llvm
+
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def has_half() -> bool:
+    """Whether f16 converts in hardware; the library routines may not be there."""
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    return arm or "+f16c" in cpu()[1].split(",")
+
+
+def vector_width() -> int:
+    """Bits of the widest vector register worth using."""
+    features = cpu()[1].split(",")
+    if "+avx512f" in features:
+        return 512
+    return 256 if "+avx" in features else 128
+
+
+class Headers:
+    """Offsets in CPython's and NumPy's object headers, verified on live objects.
+
+    `valid` is false where they do not hold (another interpreter, a debug build): the
+    addresses of arrays are then asked for in Python.
+    """
+
+    tuple_items = 24
+    data, ndim, shape, descr, flags = 16, 24, 32, 56, 64
+    usable_flags = 0x0001 | 0x0100  # NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_ALIGNED
+
+    def __init__(self) -> None:
+        self.valid = self._verify()
+
+    def _verify(self) -> bool:
+        standard = (
+            sys.implementation.name == "cpython"
+            and ctypes.sizeof(ctypes.c_void_p) == 8
+            and not sysconfig.get_config_var("Py_GIL_DISABLED")
+            and not hasattr(sys, "getobjects")
+        )
+        return standard and all(map(self._holds_for, _specimens()))
+
+    def _holds_for(self, a: np.ndarray[Any, Any]) -> bool:
+        items = (a, a)
+        found = ctypes.string_at(id(items) + self.tuple_items, 16)
+        if struct.unpack("QQ", found) != (id(a), id(a)):
+            return False
+
+        def word(offset: int) -> int:
+            return ctypes.c_uint64.from_address(id(a) + offset).value
+
+        usable = a.flags.c_contiguous and a.flags.aligned
+        flags = word(self.flags) & self.usable_flags
+        extents = ctypes.string_at(word(self.shape), 8 * a.ndim) if a.ndim else b""
+        return (
+            word(self.data) == a.ctypes.data
+            and word(self.ndim) & 0xFFFFFFFF == a.ndim
+            and extents == struct.pack(f"{a.ndim}q", *a.shape)
+            and word(self.descr) == id(a.dtype)
+            and (flags == self.usable_flags) == usable
+        )
+
+
+def _specimens() -> list[np.ndarray[Any, Any]]:
+    whole = np.zeros((3, 4))
+    odd = np.zeros(33, np.uint8)[1:].view(np.float64)
+    return [whole, whole.T, whole[1:], odd, np.array(1.5), np.zeros((0, 2), np.int32)]
+
+
+HEADERS = Headers()
