@@ -8,7 +8,7 @@
     }                                  }
 
 The value is the reference's, NaN and infinities included; a warning that NumPy would
-give is not repeated. What may raise stays: it raises when the program runs, or not at
+give is not repeated. A repeated scalar stays a scalar and its broadcast. What may raise stays: it raises when the program runs, or not at
 all if the program never gets there. Large results stay, they cost less to compute than
 to keep.
 """
@@ -30,6 +30,7 @@ from tapec.ir import (
     rewrite,
 )
 from tapec.ops.const import const
+from tapec.ops.shape import broadcast_to
 
 __all__ = ["fold"]
 
@@ -57,6 +58,7 @@ def _is_foldable(op: Value) -> bool:
     """Op without operands: a constant already, or random. With a body: maybe long."""
     return (
         bool(op.args)
+        and op.prim is not broadcast_to
         and all(a.prim is const for a in op.args)
         and isinstance(op.type, ArrayType)
         and all(isinstance(d, int) for d in op.type.shape)

@@ -15,7 +15,7 @@ import numpy as np
 from tapec import containers
 from tapec.errors import CheckFailed, excerpt
 from tapec.interpret import evaluate
-from tapec.ir import Function, Value
+from tapec.ir import Function
 from tapec.operators import Operators
 from tapec.passes import pipeline
 from tapec.recording import Array, state
@@ -292,19 +292,7 @@ def _branch_reason(version: Version, leaves: Sequence[Any]) -> str:
     fn = version.traced.function
     try:
         evaluate(fn, *arguments(leaves), *captured)
-    except CheckFailed:
-        op = _failing_check(fn, [*arguments(leaves), *captured])
-        return "another branch was taken at\n" + excerpt(op.meta.loc if op else None)
+    except CheckFailed as failed:
+        loc = failed.op.meta.loc if failed.op else None
+        return "another branch was taken at\n" + excerpt(loc)
     return "a check came out differently in native code"
-
-
-def _failing_check(fn: Function, inputs: Sequence[Array]) -> Value | None:
-    for op in fn.ops:
-        if op.prim.name != "check":
-            continue
-        upto = fn.ops[: fn.ops.index(op) + 1]
-        try:
-            evaluate(Function(fn.name, fn.params, upto, ()), *inputs)
-        except CheckFailed:
-            return op
-    return None

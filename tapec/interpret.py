@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.errors import CheckFailed
 from tapec.ir import Function, Value
 
 __all__ = ["apply", "evaluate"]
@@ -41,7 +42,10 @@ def evaluate(fn: Function, *arrays: Any) -> tuple[Array, ...]:
 
 def apply(op: Value, args: list[Any]) -> Any:
     """The value of one op: an array of the op's type, or a tuple of arrays."""
-    out = op.prim.reference(*args, **dict(op.attrs))
+    try:
+        out = op.prim.reference(*args, **dict(op.attrs))
+    except CheckFailed:
+        raise CheckFailed(op) from None
     if isinstance(out, tuple):
         return tuple(np.asarray(o) for o in out)
     return out if isinstance(out, np.ndarray) else np.asarray(out)

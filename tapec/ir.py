@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -148,7 +150,10 @@ class Constant:
     __slots__ = ("_key", "array")
 
     def __init__(self, array: Any) -> None:
-        self.array: np.ndarray[Any, Any] = np.asarray(array)
+        native = np.asarray(array)
+        if not native.dtype.isnative:
+            native = native.astype(native.dtype.newbyteorder("="))
+        self.array: np.ndarray[Any, Any] = native.view()
         self.array.flags.writeable = False
         self._key: tuple[Any, ...] | None = None
 
@@ -322,9 +327,9 @@ class Function:
         return Function(**(fields | changes))
 
     def __repr__(self) -> str:
-        from tapec.text import format_function
+        from tapec.text import format_module
 
-        return format_function(self)
+        return format_module(self, elide=True)
 
     def _key(self) -> tuple[Any, ...]:
         """Structure without names, uids and locations: equal keys mean equal meaning."""
@@ -371,10 +376,14 @@ def exact(value: Any) -> Any:
 
 
 class Emitter:
-    """Collects the ops of a function under construction."""
+    """Collects the ops of a function under construction.
+
+    reason: why the rule puts something else in the place of an op, for the log.
+    """
 
     def __init__(self, next_uid: int) -> None:
         self.ops: list[Value] = []
+        self.reason = ""
         self._next = next_uid
 
     def keep(self, op: Value) -> Value:
@@ -411,6 +420,28 @@ class Emitter:
 Rule = Callable[[Value, Emitter], Value]
 
 
+class Replaced(NamedTuple):
+    """A line of the rewrite log: the op `old` is now the value `new`."""
+
+    old: int
+    new: int
+    reason: str
+
+
+_log: ContextVar[list[Replaced] | None] = ContextVar("rewrite log", default=None)
+
+
+@contextmanager
+def logged() -> Iterator[list[Replaced]]:
+    """What `rewrite` replaces inside, for those who ask why."""
+    lines: list[Replaced] = []
+    token = _log.set(lines)
+    try:
+        yield lines
+    finally:
+        _log.reset(token)
+
+
 def rewrite(fn: Function, rule: Rule) -> Function:
     """Rebuild `fn` op by op: the only loop that does.
 
@@ -419,6 +450,7 @@ def rewrite(fn: Function, rule: Rule) -> Function:
     whose operands changed keeps its uid.
     """
     emit = Emitter(fn.next_uid)
+    log = _log.get()
     new: dict[Value, Value] = {}
     get = new.get
     for op in fn.ops:
@@ -431,6 +463,9 @@ def rewrite(fn: Function, rule: Rule) -> Function:
         result = rule(moved, emit)
         if result is not op:
             new[op] = result
+        if log is not None and result is not moved:
+            log.append(Replaced(op.uid, result.uid, emit.reason))
+            emit.reason = ""
     return Function(fn.name, fn.params, emit.ops, [get(r, r) for r in fn.results])
 
 

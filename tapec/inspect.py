@@ -1,0 +1,266 @@
+"""`inspect`: what was recorded, what each pass did and why, what became native code.
+
+The only importer of `viz`, and only when a picture is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tapec.errors import excerpt
+from tapec.ir import Function, Replaced, Value, logged
+from tapec.passes import pipeline
+from tapec.text import format_module
+
+__all__ = ["Inspection", "Stage", "inspect"]
+
+
+class Stage(NamedTuple):
+    """A pass, the function it left, and what it replaced."""
+
+    name: str
+    function: Function
+    replaced: tuple[Replaced, ...] = ()
+
+
+def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
+    """What tapec makes of `fun` for these arguments.
+
+    fun: a compiled function (`jit`, `grad`, ...) or a plain one, which is traced as it
+    is. See `Inspection` for what can be asked.
+
+    >>> import numpy as np, tapec
+    >>> print(tapec.inspect(lambda x: x * 1.0 + x, 2.0).text("simplify"))
+    func @<lambda>(%x: f64[]) {
+      %2: f64[] = const value=1.0
+      %4: f64[] = add %x, %x
+      return %4
+    }
+    """
+    from tapec.compiled import Compiled, Method
+
+    if not isinstance(fun, (Compiled, Method)):
+        fun = Compiled(fun, fun)
+    return fun.inspect(*args, **kw)  # type: ignore[no-any-return]
+
+
+class Inspection:
+    """Every stage of a program, as functions, text and pictures.
+
+    stages: name -> `Function`: "recorded", then each pass in order; "optimized" names
+    the last one. captures: how each captured value is bound.
+    """
+
+    def __init__(
+        self, fn: Function, inputs: Sequence[Any] = (), captures: Sequence[str] = ()
+    ) -> None:
+        self.recorded = fn
+        self.inputs = list(inputs)
+        self.captures = list(captures)
+        self._stages: list[Stage] | None = None
+        self._program: Any = None
+
+    # stages
+
+    @property
+    def log(self) -> list[Stage]:
+        """The stages with what each replaced. Passes are deterministic: they run again."""
+        if self._stages is None:
+            stages = [Stage("recorded", self.recorded)]
+            with logged() as lines:
+
+                def note(name: str, before: Function, after: Function) -> None:
+                    stages.append(Stage(name, after, tuple(lines)))
+                    lines.clear()
+
+                pipeline.run(self.recorded, observe=note)
+            self._stages = stages
+        return self._stages
+
+    @property
+    def stages(self) -> dict[str, Function]:
+        """Stage name -> function, in order."""
+        found = {stage.name: stage.function for stage in self.log}
+        return {**found, "optimized": self.log[-1].function}
+
+    def stage(self, name: str) -> Function:
+        """The function after the pass `name`; KeyError lists the names."""
+        try:
+            return self.stages[name]
+        except KeyError:
+            raise KeyError(
+                f"no stage {name!r}; there are {', '.join(self.stages)}"
+            ) from None
+
+    # text
+
+    def text(self, stage: str = "recorded", *, source: bool = False) -> str:
+        """The IR of a stage; with `source` each op's place in the user's code."""
+        return format_module(self.stage(stage), locations=source, elide=True)
+
+    def passes(self) -> str:
+        """A table: for each stage the number of ops and what was replaced or removed."""
+        rows = ["stage        ops   merged or rewritten   removed"]
+        before = None
+        for name, fn, replaced in self.log:
+            removed = "" if before is None else str(len(before.ops) - len(fn.ops))
+            rows.append(
+                f"{name:<12} {len(fn.ops):>4}   {len(replaced):>19}   {removed:>7}"
+            )
+            before = fn
+        return "\n".join(row.rstrip() for row in rows)
+
+    def diff(self, stage: str) -> str:
+        """What the pass `stage` changed, as a unified diff of the text."""
+        names = [s.name for s in self.log]
+        if stage == "optimized":
+            before, after = "recorded", "optimized"
+        elif stage in names[1:]:
+            before, after = names[names.index(stage) - 1], stage
+        else:
+            raise KeyError(f"no pass {stage!r}; there are {', '.join(names[1:])}")
+        lines = difflib.unified_diff(
+            self.text(before).splitlines(),
+            self.text(after).splitlines(),
+            before,
+            after,
+            lineterm="",
+            n=1,
+        )
+        return "\n".join(lines)
+
+    def why(self, uid: int) -> str:
+        """The history of value `uid`: where it comes from, what became of it, and why."""
+        op = self._find(uid)
+        lines = [self._origin(op)]
+        current = uid
+        for before, stage in zip(self.log, self.log[1:], strict=False):
+            for line in stage.replaced:
+                if line.old == current:
+                    why = f": {line.reason}" if line.reason else ""
+                    lines.append(f"{stage.name}: %{line.old} became %{line.new}{why}")
+                    current = line.new
+            if not _defines(stage.function, current) and _defines(
+                before.function, current
+            ):
+                lines.append(f"{stage.name}: %{current} was removed: nothing reads it")
+                return "\n".join(lines)
+            kernel = _kernel_of(stage.function, current)
+            if kernel:
+                lines.append(f"{stage.name}: %{current} is computed in kernel {kernel}")
+        others = [
+            f"{stage.name}: %{line.old} became %{line.new}"
+            for stage in self.log
+            for line in stage.replaced
+            if line.new == uid and line.old != uid
+        ]
+        return "\n".join([*lines, *others])
+
+    def _find(self, uid: int) -> Value:
+        for stage in self.log:
+            for v in (*stage.function.params, *stage.function.ops):
+                if v.uid == uid:
+                    return v
+        raise KeyError(f"no value %{uid} in any stage")
+
+    def _origin(self, op: Value) -> str:
+        text = repr(op)
+        if op.meta.primal is not None:
+            text += f"\n  belongs to the gradient of {self._find(op.meta.primal)!r}"
+        place = excerpt(op.meta.loc)
+        return f"{text}\n{place}" if place else text
+
+    # native code
+
+    @property
+    def program(self) -> Any:
+        """The native program."""
+        if self._program is None:
+            from tapec.native.program import compile as compile_native
+
+            self._program = compile_native(self.stages["optimized"])
+        return self._program
+
+    @property
+    def kernels(self) -> Any:
+        """The native kernels: name, body, LLVM IR and assembly of each."""
+        return self.program.kernels
+
+    def llvm(self, kernel: int | str | None = None) -> str:
+        """The LLVM IR of one kernel, or of all."""
+        return "\n".join(k.llvm for k in self._chosen(kernel))
+
+    def asm(self, kernel: int | str | None = None) -> str:
+        """The assembly of one kernel, or of all."""
+        return "\n".join(k.asm for k in self._chosen(kernel))
+
+    def _chosen(self, kernel: int | str | None) -> list[Any]:
+        kernels = list(self.kernels)
+        if kernel is None:
+            return kernels
+        if isinstance(kernel, int):
+            return [kernels[kernel]]
+        found = [k for k in kernels if k.name == kernel]
+        if not found:
+            names = ", ".join(k.name for k in kernels)
+            raise KeyError(f"no kernel {kernel!r}; there are {names}")
+        return found
+
+    # pictures
+
+    def graph(self, stage: str = "recorded") -> Any:
+        """The `tapec-graph/1` form that every picture is made from."""
+        from tapec.viz.graph import from_function
+
+        return from_function(self.stage(stage))
+
+    def svg(self, path: str | Path | None = None, stage: str = "cse") -> str:
+        """The picture of a stage as SVG text, written to `path` when there is one."""
+        from tapec.viz.svg import render
+
+        text = render(self.graph(stage))
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def dot(self, stage: str = "cse") -> str:
+        """The picture of a stage as Graphviz source."""
+        from tapec.viz.dot import to_dot
+
+        return to_dot(self.graph(stage))
+
+    def to_networkx(self, stage: str = "recorded") -> Any:
+        """A stage as a `networkx.DiGraph`, values as nodes."""
+        from tapec.viz.networkx import to_networkx
+
+        return to_networkx(self.graph(stage))
+
+    def __repr__(self) -> str:
+        fn, last = self.recorded, self.log[-1].function
+        gradient = sum(op.meta.primal is not None for op in fn.ops)
+        return (
+            f"<Inspection of {fn.name}: {len(fn.ops)} ops recorded "
+            f"({gradient} of the gradient), {len(last.ops)} optimized>"
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        bundle = {"text/plain": repr(self)}
+        if len(self.stage("cse").ops) <= 300:
+            bundle["text/html"] = self.svg()
+        return bundle
+
+
+def _defines(fn: Function, uid: int) -> bool:
+    if any(v.uid == uid for v in (*fn.params, *fn.ops)):
+        return True
+    return any(op.uid == uid for body in fn.bodies() for op in body.ops)
+
+
+def _kernel_of(fn: Function, uid: int) -> str:
+    for body in fn.bodies():
+        if any(op.uid == uid for op in body.ops):
+            return body.name
+    return ""
