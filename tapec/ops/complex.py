@@ -25,8 +25,8 @@ from tapec.primitive import (
 
 __all__ = ["conj", "conjugate", "from_parts", "imag", "real"]
 
-REAL_OF = {np.dtype(np.complex64): np.float32, np.dtype(np.complex128): np.float64}
-COMPLEX_OF = {np.dtype(r): c for c, r in REAL_OF.items()}
+REAL_OF = {np.dtype("F"): np.dtype("f"), np.dtype("D"): np.dtype("d")}
+COMPLEX_OF = {r: c for c, r in REAL_OF.items()}
 ANY = (-3.0, 3.0)
 
 
