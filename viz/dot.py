@@ -167,5 +167,3 @@ def add_clusters(dot: writer.Digraph, scene: Scene) -> None:
             )
             for uid in members:
                 cluster.node(f"n{uid}")
-
-

@@ -119,9 +119,7 @@ class Stretch:
             return Point(point.x, point.y - self.old[k] + self.new[k])
         span = self.old[k] - self.old[k - 1]
         part = (point.y - self.old[k - 1]) / span if span else 0.0
-        return Point(
-            point.x, self.new[k - 1] + part * (self.new[k] - self.new[k - 1])
-        )
+        return Point(point.x, self.new[k - 1] + part * (self.new[k] - self.new[k - 1]))
 
 
 def curved(edge: Edge, curves: Curves, stretch: Stretch) -> Route:

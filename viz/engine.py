@@ -31,7 +31,9 @@ class EngineError(Exception):
     """Graphviz is missing, failed, or took too long."""
 
 
-def graphviz(source: str, format: str, *, timeout: float = 5.0, system: bool = False) -> str:
+def graphviz(
+    source: str, format: str, *, timeout: float = 5.0, system: bool = False
+) -> str:
     """`source` laid out by `dot` and printed in a format such as `svg` or `plain`.
 
     system: run the program `dot` of the PATH instead.
@@ -82,7 +84,7 @@ def run_wasm(source: str, format: str, timeout: float) -> str:
     store.set_epoch_deadline(1)
     linker = wasmtime.Linker(engine)
     linker.define_wasi()
-    with time_limit(engine, timeout) as expired:
+    with TimeLimit(engine, timeout) as expired:
         try:
             exports = linker.instantiate(store, module).exports(store)
             return Call(store, exports).render(source, format)
@@ -93,7 +95,7 @@ def run_wasm(source: str, format: str, timeout: float) -> str:
             raise EngineError(f"Graphviz stopped: {first}") from None
 
 
-class time_limit:  # noqa: N801  a context manager reads like a statement
+class TimeLimit:
     """Interrupts the engine when the time is over; tells whether it did."""
 
     def __init__(self, engine: Any, seconds: float) -> None:
@@ -129,7 +131,9 @@ class Call:
         if result == 0:
             message = self.string(self.exports["graphviz_last_error"](self.store))
             raise EngineError(f"Graphviz failed: {message}")
-        size = int.from_bytes(self.memory.read(self.store, length, length + 4), "little")
+        size = int.from_bytes(
+            self.memory.read(self.store, length, length + 4), "little"
+        )
         return bytes(self.memory.read(self.store, result, result + size)).decode()
 
     def put(self, text: str) -> int:
@@ -158,7 +162,7 @@ def machine() -> tuple[Any, Any]:
     module = load(engine, kept)
     if module is None:
         module = wasmtime.Module(engine, code)
-        store_safely(kept, module.serialize())
+        store_safely(kept, bytes(module.serialize()))
     return engine, module
 
 

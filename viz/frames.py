@@ -39,7 +39,8 @@ def frames_of(scene: Scene, layout: Layout) -> list[Frame]:
     frames = []
     for (scope, _), inside in sorted(members.items(), key=lambda kv: kv[0]):
         box = around(
-            [layout.boxes[uid] for uid in inside], PAD * (deepest - scope.count("/") + 1)
+            [layout.boxes[uid] for uid in inside],
+            PAD * (deepest - scope.count("/") + 1),
         )
         if not any(
             box.overlaps(other)

@@ -83,9 +83,7 @@ def from_function(fn: Function, result_names: Sequence[str] | None = None) -> Gr
     places: dict[tuple[Any, int], Place] = {}
     kernels = (f"k{i}" for i in itertools.count())
     literals = {
-        op: literal_text(op)
-        for op in fn.ops
-        if is_literal(op) and op not in fn.results
+        op: literal_text(op) for op in fn.ops if is_literal(op) and op not in fn.results
     }
     nodes = []
     for value in (*fn.params, *fn.ops):

@@ -1,8 +1,8 @@
 """Fused kernels laid open: their ops stand in the graph, marked with the kernel's name.
 
-    %7 = fused %1, %2 body=@k            %4 = mul %1, %2     kernel k0
-    %8 = item %7 index=0           ->    %5 = tanh %4        kernel k0
-    return %8                            return %5
+%7 = fused %1, %2 body=@k            %4 = mul %1, %2     kernel k0
+%8 = item %7 index=0           ->    %5 = tanh %4        kernel k0
+return %8                            return %5
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Opening:
             self.place[node["uid"]] = results[0]
 
     def forward_item(self, node: Node) -> bool:
-        """Whether `node` read one result of an opened kernel, and is no longer needed."""
+        """Whether `node` read a result of an opened kernel and is no longer needed."""
         found = self.items.get(node["args"][0].get("uid", -1)) if node["args"] else None
         if node["op"] != "item" or found is None:
             return False

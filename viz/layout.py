@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 __all__ = ["Box", "Layout", "Point", "Route", "polyline", "smooth"]
@@ -56,7 +57,7 @@ class Route(NamedTuple):
 
 @dataclass(slots=True)
 class Layout:
-    """engine: who made it, "graphviz" or "mirror". axes: x of the lines between phases."""
+    """engine: "graphviz" or "mirror". axes: x of the lines between the phases."""
 
     engine: str
     width: float
@@ -68,14 +69,13 @@ class Layout:
 
 def number(x: float) -> str:
     """At most one decimal: the same text everywhere."""
-    text = f"{x:.1f}"
-    return text[:-2] if text.endswith(".0") else text
+    return f"{x:.1f}".removesuffix(".0")
 
 
 def smooth(points: list[Point]) -> str:
     """A curve through the points that leaves and enters each of them vertically."""
     path = [f"M{number(points[0].x)} {number(points[0].y)}"]
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in pairwise(points):
         if abs(a.x - b.x) < 0.5:
             path.append(f"V{number(b.y)}")
             continue

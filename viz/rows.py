@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 from tapec.viz.scene import Scene
 
 __all__ = ["Grid", "arrange", "spread"]
+
+Pulls = list[tuple[int, float]]
+"""Neighbours of an entry, and how strongly each pulls."""
 
 SPACE = 22.0
 LANE_WIDTH = 8.0
@@ -30,8 +35,8 @@ class Grid:
     x: list[float] = field(default_factory=list)
     rows: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     chains: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    above: list[list[tuple[int, float]]] = field(default_factory=list)
-    below: list[list[tuple[int, float]]] = field(default_factory=list)
+    above: list[Pulls] = field(default_factory=list)
+    below: list[Pulls] = field(default_factory=list)
 
     @classmethod
     def of(cls, scene: Scene) -> Grid:
@@ -78,7 +83,7 @@ class Grid:
         done = set()
         for (src, _), chain in self.chains.items():
             weak = scene.items[src].node["kind"] in ("param", "const")
-            for a, b in zip(chain, chain[1:], strict=False):
+            for a, b in pairwise(chain):
                 if (a, b) in done:
                     continue
                 done.add((a, b))
@@ -91,20 +96,24 @@ class Grid:
 
 
 def arrange(grid: Grid) -> None:
-    """Order the rows, then set `x`."""
+    """Order the rows, then set `x`.
+
+    At last each value looks to one side only, which takes the small bends out.
+    """
     small = len(grid.width) <= LARGE
+    both = [a + b for a, b in zip(grid.above, grid.below, strict=True)]
+    above, below = heaviest(grid.above), heaviest(grid.below)
     order(grid, sweeps=8 if small else 2)
     for phase in sorted({p for p, _ in grid.rows}):
         levels = sorted(level for p, level in grid.rows if p == phase)
-        rows = [grid.rows[phase, level] for level in levels]
+        rows = [Row.of(grid, grid.rows[phase, level]) for level in levels]
+        for _ in range(12 if small else 2):
+            for row in (*rows, *reversed(rows)):
+                pull(grid, row, both)
+        for row in reversed(rows):
+            pull(grid, row, below)
         for row in rows:
-            pack(grid, row)
-        for _ in range(12 if small else 3):
-            for row in rows:
-                pull(grid, row, grid.above, grid.below)
-            for row in reversed(rows):
-                pull(grid, row, grid.above, grid.below)
-        straighten(grid, rows)
+            pull(grid, row, above)
 
 
 # --- order ------------------------------------------------------------------
@@ -124,7 +133,9 @@ def order(grid: Grid, sweeps: int) -> None:
                 grid.rows[place] = row
             for k, i in enumerate(row):
                 position[i] = (k + 0.5) / len(row)
-        crossings = sum(row_crossings(grid, row, position) for row in grid.rows.values())
+        crossings = sum(
+            row_crossings(grid, row, position) for row in grid.rows.values()
+        )
         if fewest is None or crossings < fewest:
             best, fewest = dict(grid.rows), crossings
         if crossings == 0:
@@ -133,23 +144,21 @@ def order(grid: Grid, sweeps: int) -> None:
 
 
 def sorted_by_neighbours(
-    row: list[int], toward: list[list[tuple[int, float]]], position: list[float]
+    row: list[int], toward: list[Pulls], position: list[float]
 ) -> list[int]:
     wanted = {}
     for i in row:
         near = toward[i]
-        mean = sum(position[j] for j, _ in near) / len(near) if near else position[i]
+        mean = sum([position[j] for j, _ in near]) / len(near) if near else position[i]
         wanted[i] = (mean, position[i])
     return sorted(row, key=wanted.__getitem__)
 
 
 def row_crossings(grid: Grid, row: list[int], position: list[float]) -> int:
     """Crossings between a row and the next one, counted by a Fenwick tree."""
-    ends = [
-        position[j]
-        for i in row
-        for j in sorted((j for j, _ in grid.below[i]), key=position.__getitem__)
-    ]
+    if len(row) == 1:
+        return 0
+    ends = [p for i in row for p in sorted([position[j] for j, _ in grid.below[i]])]
     ranks = {p: k + 1 for k, p in enumerate(sorted(set(ends)))}
     tree = [0] * (len(ranks) + 1)
     total = 0
@@ -169,48 +178,50 @@ def row_crossings(grid: Grid, row: list[int], position: list[float]) -> int:
 # --- place ------------------------------------------------------------------
 
 
-def pack(grid: Grid, row: list[int]) -> None:
-    """Side by side around 0."""
-    offsets = offsets_of(grid, row)
-    middle = (offsets[0] + offsets[-1]) / 2
-    for i, offset in zip(row, offsets, strict=True):
-        grid.x[i] = offset - middle
+class Row(NamedTuple):
+    """Entries, and their centres when they stand as close as they may."""
+
+    entries: list[int]
+    offsets: list[float]
+
+    @classmethod
+    def of(cls, grid: Grid, entries: list[int]) -> Row:
+        """The row, put side by side around 0."""
+        offsets = [0.0]
+        for a, b in pairwise(entries):
+            between = (grid.width[a] + grid.width[b]) / 2 + SPACE
+            offsets.append(offsets[-1] + between)
+        for i, offset in zip(entries, offsets, strict=True):
+            grid.x[i] = offset - offsets[-1] / 2
+        return cls(entries, offsets)
 
 
-def straighten(grid: Grid, rows: list[list[int]]) -> None:
-    """Take the small bends out: each value looks to one side only."""
-    for row in reversed(rows):
-        pull(grid, row, grid.below)
-    for row in rows:
-        pull(grid, row, grid.above)
+def heaviest(sides: list[Pulls]) -> list[Pulls]:
+    """Of each value's neighbours those that pull most."""
+    kept = []
+    for near in sides:
+        if len(near) > 1:
+            most = max(w for _, w in near)
+            near = [pair for pair in near if pair[1] == most]
+        kept.append(near)
+    return kept
 
 
-def pull(grid: Grid, row: list[int], *sides: list[list[tuple[int, float]]]) -> None:
+def pull(grid: Grid, row: Row, neighbours: list[Pulls]) -> None:
     """Move a row toward its neighbours, in order and without overlaps."""
+    x = grid.x
     wanted, weights = [], []
-    for i in row:
-        near = [pair for side in sides for pair in side[i]]
-        heaviest = max((w for _, w in near), default=0.0)
-        if len(sides) == 1:
-            near = [(j, w) for j, w in near if w == heaviest]
-        weight = sum(w for _, w in near)
-        if weight:
-            wanted.append(sum(grid.x[j] * w for j, w in near) / weight)
-        else:
-            wanted.append(grid.x[i])
-        weights.append(weight or 0.01)
-    places = spread(wanted, weights, offsets_of(grid, row))
-    for i, x in zip(row, places, strict=True):
-        grid.x[i] = x
-
-
-def offsets_of(grid: Grid, row: list[int]) -> list[float]:
-    """Centres of the entries when they stand as close as they may."""
-    offsets = [0.0]
-    for a, b in zip(row, row[1:], strict=False):
-        between = (grid.width[a] + grid.width[b]) / 2 + SPACE
-        offsets.append(offsets[-1] + between)
-    return offsets
+    for i in row.entries:
+        total = moment = 0.0
+        for j, weight in neighbours[i]:
+            total += weight
+            moment += weight * x[j]
+        wanted.append(moment / total if total else x[i])
+        weights.append(total or 0.01)
+    if len(wanted) > 1:
+        wanted = spread(wanted, weights, row.offsets)
+    for i, place in zip(row.entries, wanted, strict=True):
+        x[i] = place
 
 
 def spread(

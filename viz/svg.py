@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import warnings
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from tapec.viz.frames import Frame, frames_of
 from tapec.viz.graph import Graph, Node, validate
@@ -19,7 +19,7 @@ from tapec.viz.theme import style
 __all__ = ["render"]
 
 MOST_FOR_GRAPHVIZ = 1000
-HEAD, FOOT = 74.0, 44.0
+HEAD, SIDES, FOOT = 56.0, 18.0, 44.0
 TIPS = ("forward", "gradient", "saved")
 
 
@@ -65,7 +65,9 @@ def prefix_of(graph: Graph) -> str:
 
 def clean(text: str) -> str:
     """`text` without the characters that XML does not allow, escaped."""
-    kept = re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+    kept = re.sub(
+        r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text
+    )
     return escape(kept)
 
 
@@ -83,7 +85,8 @@ class Picture:
         title_width = 48.0 + 10.0 * len(scene.graph["name"])
         about_width = 48.0 + 7.0 * len(self.about())
         self.width = max(layout.width, legend_width, title_width, about_width)
-        self.height = layout.height + HEAD + FOOT
+        self.head = HEAD + SIDES * bool(layout.axes)
+        self.height = layout.height + self.head + FOOT
         self.shift = (self.width - layout.width) / 2
 
     def text(self) -> str:
@@ -100,7 +103,7 @@ class Picture:
             self.markers(),
             f'<rect class="ground" width="{w}" height="{h}" stroke="none"/>',
             *self.header(),
-            f'<g transform="translate({number(self.shift)} {number(HEAD)})">',
+            f'<g transform="translate({number(self.shift)} {number(self.head)})">',
             *map(frame, frames_of(self.scene, self.layout)),
             *self.axes(),
             *map(self.edge, range(len(self.scene.edges))),
@@ -166,15 +169,20 @@ class Picture:
             parts.append(f'<path class="axis" d="M{number(x)} -12V{bottom}"/>')
             left, right = ("gradient ↑", "forward ↓") if k % 2 else (
                 "forward ↓", "gradient ↑")  # fmt: skip
-            parts.append(f'<text class="side end" x="{number(x - 12)}" y="-4">{left}</text>')
-            parts.append(f'<text class="side start" x="{number(x + 12)}" y="-4">{right}</text>')
+            parts.append(
+                f'<text class="side end" x="{number(x - 12)}" y="-4">{left}</text>'
+            )
+            parts.append(
+                f'<text class="side start" x="{number(x + 12)}" y="-4">{right}</text>'
+            )
         return parts
 
     def edge(self, i: int) -> str:
         edge = self.scene.edges[i]
         tip = "gradient" if edge.flow == "update" else edge.flow
         return (
-            f'<g class="edge {edge.flow}"><title>{clean(self.edge_tooltip(edge))}</title>'
+            f'<g class="edge {edge.flow}">'
+            f"<title>{clean(self.edge_tooltip(edge))}</title>"
             f'<path d="{self.layout.routes[i].path}" '
             f'marker-end="url(#{self.prefix}-{tip})"/></g>'
         )
@@ -280,9 +288,7 @@ def lines_of(label: Label, box: Box) -> list[str]:
     for text in (label.more, label.type):
         if text:
             lines.append(f'<text class="type" x="{x}" y="{{}}">{clean(text)}</text>')
-    return [
-        line.replace("{}", number(y + 16.0 * k), 1) for k, line in enumerate(lines)
-    ]
+    return [line.replace("{}", number(y + 16.0 * k), 1) for k, line in enumerate(lines)]
 
 
 def kernel_mark(node: Node, box: Box) -> str:

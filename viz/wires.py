@@ -164,7 +164,7 @@ class Wiring:
 
 
 def coloured(spans: list[tuple[float, float, int]], most: int) -> dict[int, int]:
-    """Numbers for intervals such that those that overlap differ, as far as `most` goes."""
+    """Numbers below `most` for intervals; those that overlap differ if they can."""
     ends: list[float] = []
     colours = {}
     for k, (low, high, key) in enumerate(sorted(spans)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from types import SimpleNamespace
 
@@ -39,7 +40,9 @@ class Builder:
         if type is None:
             type = max((a.type for a in args), key=lambda t: t.ndim)
         record = prim(name, effect)
-        value = Value(record, args, tuple(attrs.items()), type, self.uid, meta=self.meta)
+        value = Value(
+            record, args, tuple(attrs.items()), type, self.uid, meta=self.meta
+        )
         self.ops.append(value)
         return value
 
@@ -93,7 +96,7 @@ def mlp(layers=2, width=32, batch=64, features=64, classes=10):
     sizes = [features, *[width] * (layers - 1), classes]
     weights = [
         (b.param(f"w{i}", a, c), b.param(f"b{i}", c))
-        for i, (a, c) in enumerate(zip(sizes, sizes[1:], strict=False))
+        for i, (a, c) in enumerate(itertools.pairwise(sizes))
     ]
     h, saved = x, []
     for i, (w, bias) in enumerate(weights):
@@ -170,7 +173,11 @@ def scattered(n=150, seed=0, far=12):
             continue
         for a in dict.fromkeys(op.args):
             b.of(op)
-            d = b.op("mul", g, r.choice(op.args)) if r.random() < 0.6 else b.op("neg", g)
+            d = (
+                b.op("mul", g, r.choice(op.args))
+                if r.random() < 0.6
+                else b.op("neg", g)
+            )
             if a.uid in cotangent:
                 b.of(a)
                 d = b.op("add", cotangent[a.uid], d)

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-
 from samples import Builder, f64, here, mlp, prim, small
+
 from tapec.ir import ArrayType, Constant, Dim, Function, Meta, TupleType, Value
 from tapec.viz.graph import SCHEMA, attr_text, from_function, validate
 from tapec.viz.kernels import opened
@@ -33,7 +33,7 @@ def test_fields():
     assert (node["dtype"], node["shape"], node["bytes"]) == ("f64", [], 8)
     assert node["attrs"] == {"axis": "(0,)"}
     assert node["half"] == "forward" and node["scope"] == "inner"
-    assert node["loc"]["text"].strip() == "b.meta = Meta(scope=\"inner\", loc=here())"
+    assert node["loc"]["text"].strip() == 'b.meta = Meta(scope="inner", loc=here())'
     assert node["loc"]["function"] == "test_fields"
     gradient = nodes[g.uid]
     assert gradient["half"] == "gradient" and gradient["primal"] == y.uid
@@ -85,7 +85,9 @@ def test_attribute_texts(attr, text):
 def test_validation():
     graph = from_function(small())
     assert validate(graph) is graph
-    with pytest.raises(ValueError, match="not a tapec-graph/1 graph: its schema is 'x'"):
+    with pytest.raises(
+        ValueError, match="not a tapec-graph/1 graph: its schema is 'x'"
+    ):
         validate({"schema": "x"})
     with pytest.raises(ValueError, match="schema is None"):
         validate([])
