@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -131,7 +132,7 @@ def _name_params(
         label = first.strip("'")
         if which == "0" and first.isdigit() and int(first) < len(names):
             label = names[int(first)]
-        label += "".join(c if c.isalnum() else "_" for c in rest.strip("[].'"))
+        label = "_".join([label, *re.findall(r"\w+", rest)])  # w.bias is %w_bias
         if label.isidentifier() and label not in taken:
             param.name = label
             taken.add(label)

@@ -11,7 +11,7 @@ from tapec.errors import ShapeError
 from tapec.ir import ArrayType
 from tapec.operators import Operators
 from tapec.recording import Array, Trace, isolated, state
-from tapec.tensor import Tensor, as_tensor
+from tapec.tensor import Tensor, apply_function, apply_ufunc, as_tensor
 
 __all__ = ["Variable", "commit", "constant"]
 
@@ -152,6 +152,18 @@ class Variable(Operators):
         array.flags.writeable = False
         self._array = array
         return self
+
+    # NumPy's protocols
+
+    __array_priority__ = 1000
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *args: Any, **kw: Any
+    ) -> Any:
+        return apply_ufunc(ufunc, method, args, kw)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kw: Any) -> Any:
+        return apply_function(func, args, kw)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         from tapec.numpy.indexing import setitem
