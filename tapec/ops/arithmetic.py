@@ -65,7 +65,7 @@ add = elementwise(
     doc="x + y; the logical or of Booleans.",
     reference=np.add,
     vjp=(_pass_on, _pass_on),
-    lower=lambda b, x, y: x | y if x.dtype.kind == "b" else x + y,
+    lower=lambda b, x, y: x + y,
     domain=(ANY, ANY),
     dtypes=NUMBERS,
     affine=True,
@@ -133,7 +133,7 @@ multiply = elementwise(
     doc="x * y; the logical and of Booleans.",
     reference=np.multiply,
     vjp=(_multiply_dx, _multiply_dy),
-    lower=lambda b, x, y: x & y if x.dtype.kind == "b" else x * y,
+    lower=lambda b, x, y: x * y,
     domain=(ANY, ANY),
     dtypes=NUMBERS,
 )
@@ -224,13 +224,13 @@ def _copysign_dx(ct: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _sign(b: Any, x: Any) -> Any:
-    if x.dtype.kind == "c":
-        return NotImplemented
     zero, one = b.const(0, like=x), b.const(1, like=x)
+    if x.dtype.kind == "c":
+        r = abs(x)
+        return b.where(r == 0, zero, b.complex(x.real / r, x.imag / r))
     if x.dtype.kind == "u":
         return b.where(x == zero, zero, one)
-    nonzero = b.where(x < zero, -one, b.where(x > zero, one, x))
-    return b.where(x == zero, zero, nonzero)
+    return b.where(x > zero, one, b.where(x < zero, -one, b.where(x == 0, zero, x)))
 
 
 absolute = elementwise(
@@ -238,7 +238,7 @@ absolute = elementwise(
     doc="|x|; its derivative at 0 is 0.",
     reference=np.absolute,
     vjp=(_absolute_d,),
-    lower=lambda b, x: b.intrinsic("abs", x),
+    lower=lambda b, x: abs(x),
     domain=(ANY,),
     dtypes="dfDFlbB?",
 )
@@ -248,7 +248,7 @@ fabs = elementwise(
     doc="|x| as a float; its derivative at 0 is 0.",
     reference=np.fabs,
     vjp=(_absolute_d,),
-    lower=lambda b, x: b.intrinsic("abs", x),
+    lower=lambda b, x: abs(x),
     domain=(ANY,),
 )
 

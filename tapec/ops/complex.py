@@ -25,7 +25,10 @@ from tapec.primitive import (
 
 __all__ = ["conj", "conjugate", "from_parts", "imag", "real"]
 
-REAL_OF = {np.dtype("F"): np.dtype("f"), np.dtype("D"): np.dtype("d")}
+REAL_OF: dict[Any, np.dtype[Any]] = {
+    np.dtype("F"): np.dtype("f"),
+    np.dtype("D"): np.dtype("d"),
+}
 COMPLEX_OF = {r: c for c, r in REAL_OF.items()}
 ANY = (-3.0, 3.0)
 
@@ -42,16 +45,12 @@ def _conjugate_d(ct: Any, out: Any, x: Any) -> Any:
     return conj(ct)
 
 
-def _conjugate_lower(b: Any, x: Any) -> Any:
-    return b.complex(x.real, -x.imag) if x.dtype.kind == "c" else x
-
-
 conjugate = elementwise(
     name="conjugate",
     doc="The complex conjugate.",
     reference=np.conjugate,
     vjp=(_conjugate_d,),
-    lower=_conjugate_lower,
+    lower=lambda b, x: b.conj(x),
     domain=(ANY,),
     dtypes="DFdl",
     affine=True,
@@ -111,7 +110,7 @@ imag = primitive(
 def _from_parts(re: Any, im: Any) -> Any:
     """Unlike `re + 1j * im` this keeps infinities and signed zeros apart."""
     shape = np.broadcast_shapes(np.shape(re), np.shape(im))
-    out = np.empty(shape, COMPLEX_OF[np.asarray(re).dtype])
+    out = np.empty(shape, dtype=COMPLEX_OF[np.asarray(re).dtype])
     out.real, out.imag = re, im
     return out
 

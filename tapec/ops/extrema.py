@@ -80,14 +80,6 @@ def _fmin_dy(ct: Any, out: Any, x: Any, y: Any) -> Masked:
     return _chosen(ct, (y < x) | np.isnan(x), x == y)
 
 
-def _max(b: Any, x: Any, y: Any) -> Any:
-    return b.where((x >= y) | (x != x), x, y)
-
-
-def _min(b: Any, x: Any, y: Any) -> Any:
-    return b.where((x <= y) | (x != x), x, y)
-
-
 def _fmax(b: Any, x: Any, y: Any) -> Any:
     return b.where((x >= y) | (y != y), x, y)
 
@@ -99,17 +91,12 @@ def _fmin(b: Any, x: Any, y: Any) -> Any:
 def _one_of_two(
     ufunc: np.ufunc, doc: str, vjp: tuple[Any, Any], lower: Callable[..., Any]
 ) -> Primitive:
-    """Complex numbers are ordered lexicographically, on the host."""
-
-    def real_only(b: Any, x: Any, y: Any) -> Any:
-        return NotImplemented if x.dtype.kind == "c" else lower(b, x, y)
-
     return elementwise(
         name=ufunc.__name__,
         doc=doc,
         reference=ufunc,
         vjp=vjp,
-        lower=real_only,
+        lower=lower,
         domain=(ANY, ANY),
         dtypes=REAL,
     )
@@ -119,13 +106,13 @@ maximum = _one_of_two(
     np.maximum,
     "The larger of x and y, nan if one is nan; at a tie each gets half the gradient.",
     (_maximum_dx, _maximum_dy),
-    _max,
+    lambda b, x, y: b.maximum(x, y),
 )
 minimum = _one_of_two(
     np.minimum,
     "The smaller of x and y, nan if one is nan; at a tie each gets half the gradient.",
     (_minimum_dx, _minimum_dy),
-    _min,
+    lambda b, x, y: b.minimum(x, y),
 )
 fmax = _one_of_two(
     np.fmax,
@@ -169,9 +156,7 @@ def _clip_type(x: ArrayType, low: ArrayType, high: ArrayType) -> ArrayType:
 
 
 def _clip_lower(b: Any, x: Any, low: Any, high: Any) -> Any:
-    if x.dtype.kind == "c":
-        return NotImplemented
-    return _min(b, _max(b, x, low), high)
+    return b.minimum(b.maximum(x, low), high)
 
 
 def _clip_samples(rng: np.random.Generator) -> list[Sample]:
@@ -227,8 +212,6 @@ def _rounding(ufunc: np.ufunc, doc: str) -> Primitive:
     name = ufunc.__name__
 
     def lower(b: Any, x: Any) -> Any:
-        if x.dtype.kind == "c":
-            return NotImplemented
         return b.intrinsic(name, x) if x.dtype.kind == "f" else x
 
     return elementwise(

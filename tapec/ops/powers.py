@@ -55,16 +55,12 @@ def broadcast_like(x: Any, out: Any) -> Any:
     return x if x.shape == out.shape else np.broadcast_to(x, out.shape)
 
 
-def _power(b: Any, x: Any, y: Any) -> Any:
-    return b.math("power", x, y) if x.dtype.kind == "f" else NotImplemented
-
-
 power = elementwise(
     name="power",
     doc="x ** y.",
     reference=np.power,
     vjp=(_power_dx, _power_dy),
-    lower=_power,
+    lower=lambda b, x, y: x**y,
     domain=(ABOVE, ANY),
 )
 
@@ -74,7 +70,7 @@ float_power = elementwise(
     doc="x ** y in double precision, whatever the operands.",
     reference=np.float_power,
     vjp=(_power_dx, _power_dy),
-    lower=_power,
+    lower=lambda b, x, y: x**y,
     domain=(ABOVE, ANY),
 )
 
@@ -114,7 +110,7 @@ MULTIPLIED = 8
 
 def _integer_power_lower(b: Any, x: Any, *, n: int) -> Any:
     if x.dtype.kind == "f" and abs(n) > MULTIPLIED:
-        return b.math("power", x, b.const(n, like=x))
+        return x ** b.const(n, like=x)
     one = b.const(1, like=x)
     if n < 0:
         x, n = one / x, -n
@@ -174,10 +170,6 @@ square = elementwise(
     domain=(ANY,),
     dtypes="dfDFlbB",
 )
-
-
-def _sqrt(b: Any, x: Any) -> Any:
-    return b.intrinsic("sqrt", x) if x.dtype.kind == "f" else NotImplemented
 
 
 sqrt = elementwise(
