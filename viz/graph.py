@@ -1,8 +1,8 @@
 """`tapec-graph/1`: the one form that every picture is made from.
 
-A graph is plain JSON: nodes in schedule order, operands by uid, scalar constants as
-literals inside the ops that read them. Nothing here needs the arrays or the tracer, so
-a saved file can be drawn, searched and compared on another machine.
+A graph is plain JSON: nodes in schedule order, operands by uid, constants of one number
+as literals inside the ops that read them. Nothing here needs the arrays or the tracer,
+so a saved file can be drawn, searched and compared on another machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 
 import numpy as np
 
-from tapec.ir import ArrayType, Constant, Function, Location, Type, Value
+from tapec.ir import DTYPE_NAMES, ArrayType, Constant, Function, Location, Type, Value
 
 __all__ = ["SCHEMA", "Arg", "Graph", "Node", "Place", "from_function", "validate"]
 
@@ -24,7 +24,7 @@ LONGEST = 400
 
 
 class Arg(TypedDict, total=False):
-    """An operand: the uid of a node, or the text of a scalar constant."""
+    """An operand: the uid of a node, or the text of a constant of one number."""
 
     uid: int
     literal: str
@@ -182,10 +182,11 @@ def type_fields(type_: Type) -> tuple[str, list[int | str], int | None]:
 
 
 def is_literal(op: Value) -> bool:
-    """Whether `op` is drawn inside its users."""
-    if op.prim.name != "const" or getattr(op.type, "shape", None) != ():
+    """Whether `op` is one number, to be drawn inside its users."""
+    if op.prim.name != "const":
         return False
-    return payload(op) is not None
+    array = payload(op)
+    return array is not None and array.size == 1
 
 
 def payload(op: Value) -> Any:
@@ -199,7 +200,8 @@ def payload(op: Value) -> Any:
 
 
 def literal_text(op: Value) -> str:
-    return repr(payload(op).item())
+    array = payload(op)
+    return "[" * array.ndim + repr(array.item()) + "]" * array.ndim
 
 
 def attr_text(attr: Any) -> str:
@@ -212,7 +214,7 @@ def attr_text(attr: Any) -> str:
         body = np.array2string(attr, separator=", ", threshold=8, edgeitems=3)
         return cut(" ".join(body.split()))
     if isinstance(attr, np.dtype):
-        return str(attr)
+        return DTYPE_NAMES.get(attr, str(attr))
     if isinstance(attr, slice):
         ends = (attr.start, attr.stop, attr.step)
         start, stop, step = ("" if e is None else str(e) for e in ends)

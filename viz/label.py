@@ -110,10 +110,13 @@ def literal(arg: Arg) -> str:
 
 
 def attrs_text(node: Node) -> str:
-    """The attributes that say something: false and absent ones are left out."""
+    """The attributes that say something: not false, absent, or seen in the type."""
+    told = {"dtype": node["dtype"], "shape": ",".join(map(str, node["shape"]))}
     parts = []
     for key, text in node["attrs"].items():
         if text in ("False", "None", "()") or key in node.get("bodies", {}):
+            continue
+        if bare(text) == told.get(key):
             continue
         if node["kind"] == "const":
             parts.append(text)

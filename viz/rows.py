@@ -88,7 +88,7 @@ class Grid:
                     continue
                 done.add((a, b))
                 lane = (a >= count) + (b >= count)
-                pull = 8.0 if lane == 2 else 1.0 if lane else 0.5 if weak else 2.0
+                pull = (2.0, 1.0, 8.0)[lane] * (0.25 if weak else 1.0)
                 if self.level[a] > self.level[b]:
                     a, b = b, a
                 self.below[a].append((b, pull))

@@ -72,7 +72,7 @@ def test_symbolic_shapes_and_tuples():
         (slice(None, 3), ":3"),
         (slice(1, None, 2), "1::2"),
         (None, "None"),
-        (np.dtype("f4"), "float32"),
+        (np.dtype("f4"), "f32"),
         (float("nan"), "nan"),
         ("abc", "abc"),
         (Constant(np.arange(3)), "[0, 1, 2]"),
