@@ -30,19 +30,30 @@ from tapec.ir import (
     rewrite,
 )
 from tapec.ops.const import const
+from tapec.ops.effects import check
 from tapec.ops.shape import broadcast_to
 
 __all__ = ["fold"]
 
-LARGEST = 64
+LARGEST = 1024
 """Elements of a result that is still worth keeping in the program."""
 
 
 def fold(fn: Function) -> Function:
-    """Evaluate small pure ops whose operands are all constants."""
+    """Evaluate small pure ops whose operands are all constants, and checks of them."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return rewrite(fn, _rule)
+        folded = rewrite(fn, _rule)
+    if not any(_always_passes(op) for op in folded.ops):
+        return folded
+    return folded.with_(ops=[op for op in folded.ops if not _always_passes(op)])
+
+
+def _always_passes(op: Value) -> bool:
+    """A check of a constant that is what it was when traced."""
+    if op.prim is not check or op.args[0].prim is not const:
+        return False
+    return bool(op.args[0].attr("value").array == op.attr("expected"))
 
 
 def _rule(op: Value, emit: Emitter) -> Value:

@@ -26,10 +26,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec.ir import Emitter, Function, Value, rewrite
+from tapec.ir import Constant, Emitter, Function, Value, rewrite
 from tapec.ops.arithmetic import add, negative, subtract
+from tapec.ops.const import const
 from tapec.ops.shape import broadcast_to, reshape, transpose
-from tapec.primitive import Primitive, Scalar, broadcast_shapes
+from tapec.primitive import PRIMITIVES, Primitive, Scalar, broadcast_shapes
 
 __all__ = ["RULES", "simplify"]
 
@@ -38,7 +39,7 @@ class New(NamedTuple):
     """An op that takes the place of another."""
 
     prim: Primitive
-    args: tuple[Value, ...]
+    args: tuple[Any, ...]  # values, or new ops in their turn
     attrs: dict[str, Any] = {}  # noqa: RUF012  (never written)
 
 
@@ -54,6 +55,7 @@ def simplify(fn: Function) -> Function:
 
 
 def _simplify_op(op: Value, emit: Emitter) -> Value:
+    """The value that takes the place of `op`, simplified as far as the rules go."""
     while True:
         for algebra, body in RULES.get(op.prim.name, ()):
             found = body(op)
@@ -69,8 +71,12 @@ def _simplify_op(op: Value, emit: Emitter) -> Value:
 
 
 def _made(new: New, old: Value, emit: Emitter) -> Value:
-    """The op that `new` describes, not yet emitted."""
-    made = emit.new(new.prim, *new.args, like=old, **new.attrs)
+    """The op that `new` describes, not yet emitted; its new operands are."""
+    args = [
+        _simplify_op(_made(a, old, emit), emit) if isinstance(a, New) else a
+        for a in new.args
+    ]
+    made = emit.new(new.prim, *args, like=old, **new.attrs)
     emit.ops.pop()
     return made
 
@@ -135,7 +141,7 @@ def _drop_broadcasts(op: Value) -> Outcome:
         if not is_op(a, "broadcast_to"):
             continue
         others = [b.type for j, b in enumerate(args) if j != i] + [a.args[0].type]
-        if broadcast_shapes("", *others) == op.shape:  # type: ignore[arg-type]
+        if broadcast_shapes("", *others) == op.shape:
             kept = (*args[:i], a.args[0], *args[i + 1 :])
             return New(op.prim, kept, dict(op.attrs))
     return None
@@ -315,6 +321,27 @@ def _transpose_twice(op: Value) -> Outcome:
     return New(transpose, x.args, {"perm": perm})
 
 
+def _scalar(v: Value) -> Any:
+    """The scalar that `v` of one element was made from, or None."""
+    if not v.shape:
+        return v
+    if is_op(v, "reshape") and not v.args[0].shape:
+        return v.args[0]
+    if is_op(v, "const") and v.type.size == 1:
+        return New(const, (), {"value": Constant(v.attr("value").array.reshape(()))})
+    return None
+
+
+def _compute_scalars(op: Value) -> Outcome:
+    """f(reshape(x), c) = reshape(f(x, c)) for one element."""
+    if not op.shape or op.type.size != 1:
+        return None
+    scalars = tuple(_scalar(a) for a in op.args)
+    if None in scalars:
+        return None
+    return New(reshape, (New(op.prim, scalars, dict(op.attrs)),), {"shape": op.shape})
+
+
 @rule("sum(x, no axis) = x, and so for every reduction",
       "sum", "prod", "max", "min", "any", "all")  # fmt: skip
 def _reduce_nothing(op: Value) -> Outcome:
@@ -331,15 +358,14 @@ def _slice_all(op: Value) -> Outcome:
     return op.args[0] if same_type(op.args[0], op) else None
 
 
-def _enter_broadcast_rule() -> None:
-    """Every elementwise primitive broadcasts, so the rule holds for each."""
-    from tapec.primitive import PRIMITIVES
-
+def _enter_elementwise_rules() -> None:
+    """Every elementwise primitive broadcasts, so these rules hold for each."""
     for prim in PRIMITIVES.values():
         if prim.liveness == "keep" and isinstance(prim.lower, Scalar):
-            RULES[prim.name].insert(
-                0, ("f(broadcast_to(x), y) = f(x, y)", _drop_broadcasts)
-            )
+            RULES[prim.name][:0] = [
+                ("f(broadcast_to(x), y) = f(x, y)", _drop_broadcasts),
+                ("f(reshape(x)) = reshape(f(x)) for one element", _compute_scalars),
+            ]
 
 
-_enter_broadcast_rule()
+_enter_elementwise_rules()

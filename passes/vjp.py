@@ -70,7 +70,7 @@ def filled(rec: Recording, type_: ArrayType, number: float) -> Tensor:
     """A tensor of this type with every element `number`."""
     value = rec.literal(number, type_.dtype)
     scalar = Tensor(rec, value, value.type)
-    return broadcast_to(scalar, shape=type_.shape) if type_.shape else scalar  # type: ignore[no-any-return]
+    return broadcast_to(scalar, shape=type_.shape) if type_.shape else scalar
 
 
 class Pair:
@@ -170,7 +170,7 @@ class _Engine:
     def _items(self, value: Value) -> tuple[Tensor, ...]:
         from tapec.ops.const import item
 
-        parts = enumerate(value.type.items)  # type: ignore[union-attr]
+        parts = enumerate(value.type.items)
         made = [
             self.rec.append(item, (value,), (("index", i),), type_)
             for i, type_ in parts
@@ -212,10 +212,10 @@ class _Engine:
 
     def _collect_items(self, op: Value) -> Pair:
         """The cotangents of an op with several results, zeros where there is none."""
-        cts: list[Any] = [None] * len(op.type.items)  # type: ignore[union-attr]
+        cts: list[Any] = [None] * len(op.type.items)
         for i, pair in self.pending.pop(op):
             cts[i] = pair.settled() if cts[i] is None else cts[i] + pair.settled()
-        for i, type_ in enumerate(op.type.items):  # type: ignore[union-attr]
+        for i, type_ in enumerate(op.type.items):
             if cts[i] is None and type_.dtype.kind in "fc":
                 cts[i] = filled(self.rec, type_, 0.0)
         return Pair(tuple(cts))  # type: ignore[arg-type]

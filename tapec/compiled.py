@@ -88,8 +88,8 @@ class Compiled:
         self,
         fun: Callable[..., Any],
         body: Callable[..., Any],
-        static_argnums: Iterable[int] = (),
-        static_argnames: Iterable[str] = (),
+        static_argnums: int | Iterable[int] = (),
+        static_argnames: str | Iterable[str] = (),
     ) -> None:
         self.fun = fun
         self.body = body
@@ -250,7 +250,9 @@ class Method:
 
 
 def _static_names(
-    fun: Callable[..., Any], argnums: Iterable[int], argnames: Iterable[str]
+    fun: Callable[..., Any],
+    argnums: int | Iterable[int],
+    argnames: str | Iterable[str],
 ) -> frozenset[str]:
     argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     argnames = (argnames,) if isinstance(argnames, str) else tuple(argnames)

@@ -246,18 +246,18 @@ class Value:
         self.prim = prim
         self.args = args
         self.attrs = attrs
-        self.type = type
+        self.type: Any = type  # ArrayType; TupleType where there are several results
         self.uid = uid
         self.name = name
         self.meta = meta
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.type.dtype  # type: ignore[union-attr]
+    def dtype(self) -> Any:
+        return self.type.dtype
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.type.shape  # type: ignore[union-attr]
+    def shape(self) -> Any:
+        return self.type.shape
 
     def attr(self, name: str) -> Any:
         """The attribute called `name`."""
@@ -469,19 +469,24 @@ def rewrite(fn: Function, rule: Rule) -> Function:
     return Function(fn.name, fn.params, emit.ops, [get(r, r) for r in fn.results])
 
 
-def substitute(fn: Function, params: Mapping[Value, Value]) -> Function:
-    """`fn` with ops replaced by new parameters, which come last."""
-    new: dict[Value, Value] = dict(params)
-    ops = []
+def substitute(fn: Function, new: Mapping[Value, Value]) -> Function:
+    """`fn` with ops or parameters replaced by other values.
+
+    New parameters come last, new ops (which have no operands) first.
+    """
+    mapping = dict(new)
+    ops = [v for v in new.values() if v.prim is not None]
     for op in fn.ops:
-        if op in params:
+        if op in new:
             continue
-        if any(a in new for a in op.args):
-            args = tuple(new.get(a, a) for a in op.args)
-            new[op] = Value(op.prim, args, op.attrs, op.type, op.uid, op.name, op.meta)
-        ops.append(new.get(op, op))
-    results = [new.get(r, r) for r in fn.results]
-    return Function(fn.name, (*fn.params, *params.values()), ops, results)
+        if any(a in mapping for a in op.args):
+            args = tuple(mapping.get(a, a) for a in op.args)
+            moved = Value(op.prim, args, op.attrs, op.type, op.uid, op.name, op.meta)
+            mapping[op] = moved
+        ops.append(mapping.get(op, op))
+    params = [p for p in fn.params if p not in new]
+    params += [v for v in new.values() if v.prim is None]
+    return Function(fn.name, params, ops, [mapping.get(r, r) for r in fn.results])
 
 
 def prune(fn: Function) -> Function:

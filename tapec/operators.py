@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec import primitive as _primitive
 from tapec.errors import UnsupportedError, at
 from tapec.ops import arithmetic as ar
 from tapec.ops import logic as lo
@@ -17,20 +18,24 @@ from tapec.recording import locate, state
 __all__ = ["Operators"]
 
 
+_NUMBERS = frozenset((float, int))
+_NO_ATTRS: dict[str, Any] = {}
+
+
 def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if _defers(other):
-            return NotImplemented
-        return prim(self, other)
+        if type(other) in _NUMBERS or not _defers(other):
+            return _primitive._bind(prim, (self, other), _NO_ATTRS)
+        return NotImplemented
 
     return operator
 
 
 def _reflected(prim: Primitive) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if _defers(other):
-            return NotImplemented
-        return prim(other, self)
+        if type(other) in _NUMBERS or not _defers(other):
+            return _primitive._bind(prim, (other, self), _NO_ATTRS)
+        return NotImplemented
 
     return operator
 
@@ -63,9 +68,17 @@ class Operators:
     __slots__ = ()
     __hash__ = object.__hash__
 
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    array: np.ndarray[Any, Any]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        raise NotImplementedError
+
+    @property
+    def array(self) -> np.ndarray[Any, Any]:
+        raise NotImplementedError
 
     __add__, __radd__ = _binary(ar.add), _reflected(ar.add)
     __sub__, __rsub__ = _binary(ar.subtract), _reflected(ar.subtract)
@@ -157,7 +170,7 @@ class Operators:
 
     def transpose(self, *axes: Any) -> Any:
         """`numpy.transpose`; the axes may be given as one tuple or as integers."""
-        return np.transpose(self, _unpacked(axes) if axes else None)  # type: ignore[arg-type]
+        return np.transpose(self, _unpacked(axes) if axes else None)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """The same numbers in another dtype."""
@@ -172,7 +185,8 @@ class Operators:
     # looks: numbers leave the recording here
 
     def __bool__(self) -> bool:
-        return bool(_decide(self, np.not_equal(self, False), "the truth value"))
+        truth = self if self.dtype == np.bool_ else np.not_equal(self, 0)
+        return bool(_decide(self, truth, "the truth value"))
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
@@ -213,7 +227,7 @@ def _unpacked(args: tuple[Any, ...]) -> Any:
 
 def _decide(x: Any, decisive: Any, what: str) -> Any:
     """A number that steers Python: in a trace it leaves a check behind."""
-    from tapec.tensor import Tensor, check_equal
+    from tapec.tensor import as_tensor, check_equal
 
     array = x.array
     if array.size != 1:
@@ -221,18 +235,14 @@ def _decide(x: Any, decisive: Any, what: str) -> Any:
             f"{what} of an array with {array.size} elements is ambiguous; "
             "use .any(), .all() or np.where"
         )
-    t = decisive
+    t = as_tensor(decisive)
     number = t.array
-    if (
-        type(t) is Tensor
-        and t.rec is not None
-        and t.rec is state.recording
-        and t.rec.is_trace
-    ):
+    if t.rec is not None and t.rec is state.recording and t.rec.is_trace:
         if number.dtype == np.bool_:
             from tapec.ops.effects import check
 
-            check(np.reshape(t, ()), expected=bool(number.item()))
+            scalar = np.reshape(t, ()) if t.shape else t
+            check(scalar, expected=bool(number.item()))
         else:
             check_equal(t, number)
     return number.item()

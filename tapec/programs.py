@@ -47,7 +47,7 @@ def key_of(fn: Function) -> tuple[tuple[Any, ...], list[Array]]:
     literals: list[Array] = []
     for op in fn.ops:
         attrs = op.attrs
-        if op.prim.name == "const" and not op.type.shape:  # type: ignore[union-attr]
+        if op.prim.name == "const" and not op.type.shape:
             literals.append(attrs[0][1].array)
             attrs = ()
         rows.append((op.prim, tuple([place[a] for a in op.args]), attrs, op.type))
@@ -82,7 +82,8 @@ class Entry:
         inputs = arrays + [literals[i] for i in self.varying]
         if self.program is None:
             return evaluate(self.function, *inputs)
-        return self.program(*inputs)
+        outputs: Sequence[Array] = self.program(*inputs)
+        return outputs
 
     def _admit(self, literals: list[Array]) -> None:
         """Literals that differ from the first recording become inputs for good."""
@@ -101,7 +102,7 @@ def _open(fn: Function, places: Sequence[int]) -> Function:
     consts = [
         op
         for op in fn.ops
-        if op.prim.name == "const" and not op.type.shape  # type: ignore[union-attr]
+        if op.prim.name == "const" and not op.type.shape
     ]
     chosen = [consts[i] for i in places]
     params = {c: Value(None, (), (), c.type, c.uid) for c in chosen}

@@ -8,6 +8,7 @@ for everything that is still wanted.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import weakref
@@ -70,22 +71,28 @@ def _library_globals(namespace: dict[str, Any]) -> bool:
     return inside
 
 
-def locate(stop: Any, limit: int = 16) -> Location | None:
+MOST_FRAMES = 16
+
+
+def locate(stop: Any) -> Location | None:
     """The user's frames from the innermost up to the one whose code is `stop`."""
-    frame = sys._getframe(2)
-    frames = []
-    while frame is not None and len(frames) < limit:
+    frame: Any = sys._getframe(3)  # below are `append` and whoever records, never the user
+    frames: tuple[Any, ...] = ()
+    while frame is not None:
         namespace = frame.f_globals
         inside = _is_library.get(id(namespace))
         if inside is None:
             inside = _library_globals(namespace)
         if not inside:
             code = frame.f_code
-            frames.append((code, frame.f_lasti))
-            if code is stop or stop is None:
+            frames += ((code, frame.f_lasti),)
+            if code is stop or stop is None or len(frames) == MOST_FRAMES:
                 break
-        frame = frame.f_back  # type: ignore[assignment]
-    return Location(tuple(frames)) if frames else None
+        frame = frame.f_back
+    return Location(frames) if frames else None
+
+
+_meta = functools.partial(tuple.__new__, Meta)  # a NamedTuple's own call costs twice
 
 
 # --- recordings ---------------------------------------------------------------
@@ -131,7 +138,7 @@ class Recording:
         """Note one op of known type."""
         meta = self.meta
         if meta is None:
-            meta = Meta(None, self.scope, locate(self.stop))
+            meta = _meta((None, self.scope, locate(self.stop)))
         value = Value(prim, args, attrs, type_, self._uid, "", meta)
         self._uid += 1
         self.values.append(value)
@@ -266,6 +273,9 @@ def install_run(run: Callable[[Function, list[Array]], Sequence[Array]]) -> None
     globals()["_run"] = run
 
 
+HOLDERS = 5
+
+
 class Trace(Recording):
     """A recording with parameters: the body of a traced function.
 
@@ -303,9 +313,23 @@ class Trace(Recording):
         trace._uid = fn.next_uid
         return trace
 
-    def captures(self) -> dict[Value, Any]:
-        """Leaves that are not parameters: what the function closes over."""
-        return self.leaves
+    def private(self) -> dict[Value, Array]:
+        """Captured arrays that cannot change: nobody else holds them, or read-only.
+
+        They stop being leaves: the caller makes them constants of the function.
+        """
+        found: dict[Value, Array] = {}
+        self._examples.clear()
+        for value, source in list(self.leaves.items()):
+            if type(source) is not np.ndarray:
+                continue
+            # held by: leaves, _leaf_of, the list above, `source`, the argument
+            alone = sys.getrefcount(source) == HOLDERS and source.base is None
+            frozen = not source.flags.writeable and source.flags.owndata
+            if alone or frozen:
+                found[value] = source
+                del self.leaves[value]
+        return found
 
     def finish(self, results: Sequence[Value]) -> Function:
         """The recorded function; captured values are its last parameters."""
@@ -327,6 +351,9 @@ class Trace(Recording):
 
     def known(self, value: Value) -> Any:
         return value if value in self._examples else None
+
+    def track(self, tensor: Any) -> None:
+        """Tensors of a trace stay symbolic."""
 
     def flush(self, wanted: Iterable[Value] = ()) -> dict[Value, Array]:
         if self.closed:

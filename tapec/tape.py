@@ -331,10 +331,11 @@ def _targets(
     leaves, _ = containers.flatten(target)
     given = [None] * len(leaves)
     if output_gradients is not None:
-        given = containers.flatten(output_gradients)[0]  # type: ignore[assignment]
+        given = containers.flatten(output_gradients)[0]
         if len(given) != len(leaves):
             raise ValueError(f"{len(given)} output_gradients for {len(leaves)} targets")
-    values, cts = [], []
+    values: list[Value] = []
+    cts: list[Any] = []
     for t, ct in zip(leaves, given, strict=True):
         if isinstance(t, Variable):
             reads = [leaf for _, v, leaf in rec.reads if v is t]

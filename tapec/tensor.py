@@ -89,7 +89,7 @@ class Tensor(Operators):
 
     @property
     def type(self) -> ArrayType:
-        return self.kind.type if type(self.kind) is Weak else self.kind  # type: ignore[no-any-return]
+        return self.kind.type if type(self.kind) is Weak else self.kind
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -168,16 +168,12 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     if plan is None:
         plan = _plans[key] = _plan(prim, kinds, attrs, rec)
     casts, type_, kind = plan
-    operands = []
-    for a, dtype in zip(args, casts, strict=True):
-        if type(a) is not Tensor:
-            operands.append(rec.literal(a, dtype))
-            continue
-        v = a.value if a.rec is rec else rec.leaf(a, a.array)
-        if dtype is not None:
-            to = ArrayType(dtype, v.type.shape)  # type: ignore[union-attr]
-            v = rec.append(cast, (v,), (("dtype", dtype),), to)
-        operands.append(v)
+    operands = [
+        a.value
+        if dtype is None and type(a) is Tensor and a.rec is rec
+        else _recorded(rec, a, dtype)
+        for a, dtype in zip(args, casts)  # noqa: B905  (a plan fits its operands)
+    ]
     value = rec.append(prim, tuple(operands), items, type_)
     if type(type_) is TupleType:
         return _results(rec, value, prim)
@@ -186,6 +182,17 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     if prim.may_raise and not rec.is_trace:
         _flush_here(rec, out)
     return out
+
+
+def _recorded(rec: Recording, a: Any, dtype: Any) -> Value:
+    """An operand on the recording, cast when the operation wants another dtype."""
+    if type(a) is not Tensor:
+        return rec.literal(a, dtype)
+    v = a.value if a.rec is rec else rec.leaf_of(a) or rec.leaf(a, a.array)
+    if dtype is None:
+        return v
+    to = ArrayType(dtype, v.type.shape)
+    return rec.append(cast, (v,), (("dtype", dtype),), to)
 
 
 def _flush_here(rec: Recording, out: Tensor) -> None:
@@ -202,7 +209,7 @@ def _results(rec: Recording, value: Value, prim: Primitive) -> Any:
     if prim.effect:
         return None
     outs = []
-    for i, type_ in enumerate(value.type.items):  # type: ignore[union-attr]
+    for i, type_ in enumerate(value.type.items):
         out = Tensor(rec, rec.append(item, (value,), (("index", i),), type_), type_)
         rec.track(out)
         outs.append(out)
@@ -260,7 +267,7 @@ def _literal(a: Any, kind: Any) -> tuple[Recording | None, Any, Any]:
     rec = state.recording
     assert rec is not None
     value = rec.literal(a)
-    return rec, value, Weak.of(value.type) if kind is None else kind  # type: ignore[arg-type]
+    return rec, value, Weak.of(value.type) if kind is None else kind
 
 
 def as_tensor(x: Any) -> Tensor:

@@ -14,6 +14,7 @@ from tapec import containers
 from tapec.captures import Bindings, function_code
 from tapec.errors import UnsupportedError, at
 from tapec.ir import Function
+from tapec.ops.const import with_constants
 from tapec.operators import Operators
 from tapec.ops.effects import assign
 from tapec.recording import Array, Trace, locate, recording_in
@@ -83,9 +84,10 @@ def trace(
     values = [t.value if t.rec is rec else rec.leaf(t, t.array) for t in tensors]
     user = bindings_of or fun
     _name_params(rec, user, structure)
-    bindings = Bindings(user, list(rec.leaves.values()))
     weak = [type(t.kind) is Weak for t in tensors]
-    return Traced(rec.finish(values), out_structure, weak, bindings, assigned)
+    function = with_constants(rec.finish(values), rec.private())
+    bindings = Bindings(user, list(rec.leaves.values()))
+    return Traced(function, out_structure, weak, bindings, assigned)
 
 
 def _parameter(rec: Trace, leaf: Any) -> Any:
@@ -97,7 +99,7 @@ def _parameter(rec: Trace, leaf: Any) -> Any:
     python = isinstance(leaf, (int, float, complex)) and not isinstance(
         leaf, np.generic
     )
-    kind = Weak.of(value.type) if python else value.type  # type: ignore[arg-type]
+    kind = Weak.of(value.type) if python else value.type
     out = Tensor(rec, value, kind)
     return out
 

@@ -68,11 +68,11 @@ class Variable(Operators):
         return ArrayType(self._array.dtype, self._array.shape)
 
     @property
-    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+    def dtype(self) -> np.dtype[Any]:
         return self._array.dtype
 
     @property
-    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+    def shape(self) -> tuple[int, ...]:
         return self._array.shape
 
     def numpy(self) -> Array:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tapec.ir import ArrayType, Constant, TupleType
+from tapec.ir import ArrayType, Constant, Function, TupleType, Value, substitute
 from tapec.primitive import HOST, Sample, View, no_samples, primitive
 
-__all__ = ["const", "item"]
+__all__ = ["const", "item", "with_constants"]
 
 
 def _const_type(*, value: Constant) -> ArrayType:
@@ -41,6 +42,17 @@ const = primitive(
     liveness="keep",
     affine=True,
 )
+
+
+def with_constants(fn: Function, arrays: Mapping[Value, Any]) -> Function:
+    """`fn` with some parameters replaced by constants."""
+    if not arrays:
+        return fn
+    new = {
+        p: Value(const, (), (("value", Constant(a)),), p.type, p.uid, p.name)
+        for p, a in arrays.items()
+    }
+    return substitute(fn, new)
 
 
 def _item_type(t: TupleType, *, index: int) -> ArrayType:
