@@ -201,7 +201,7 @@ def payload(op: Value) -> Any:
 
 def literal_text(op: Value) -> str:
     array = payload(op)
-    return "[" * array.ndim + repr(array.item()) + "]" * array.ndim
+    return f"{'[' * array.ndim}{array.item()!r}{']' * array.ndim}"
 
 
 def attr_text(attr: Any) -> str:
@@ -214,7 +214,7 @@ def attr_text(attr: Any) -> str:
         body = np.array2string(attr, separator=", ", threshold=8, edgeitems=3)
         return cut(" ".join(body.split()))
     if isinstance(attr, np.dtype):
-        return DTYPE_NAMES.get(attr, str(attr))
+        return str(DTYPE_NAMES.get(attr, attr))
     if isinstance(attr, slice):
         ends = (attr.start, attr.stop, attr.step)
         start, stop, step = ("" if e is None else str(e) for e in ends)

@@ -348,3 +348,11 @@ def test_twenty_thousand_values():
     assert len(scene.items) > 19_000
     layout = mirror(scene)
     assert len(layout.boxes) == len(scene.items)
+
+
+def test_a_large_graph_is_drawn_without_graphviz(monkeypatch):
+    monkeypatch.setattr(engines, "graphviz", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = render(from_function(chain(1001)))
+    assert text.startswith("<svg")
