@@ -14,7 +14,7 @@ import numpy as _np
 
 from tapec.errors import UnsupportedError as _UnsupportedError
 from tapec.tensor import FUNCTIONS as _FUNCTIONS
-from tapec.tensor import ufunc_primitives as _ufunc_primitives
+from tapec.tensor import ufunc_primitive as _ufunc_primitive
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -84,7 +84,7 @@ def __getattr__(name: str) -> Any:
 def _implementation(original: Any) -> Any:
     """What runs when NumPy's `original` is called on tensors, if anything does."""
     try:
-        return _FUNCTIONS.get(original) or _ufunc_primitives().get(original)
+        return _FUNCTIONS.get(original) or _ufunc_primitive(original)
     except TypeError:  # unhashable, hence no function
         return None
 

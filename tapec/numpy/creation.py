@@ -10,9 +10,9 @@ from tapec.errors import ShapeError
 from tapec.numpy.joining import concatenate, stack
 from tapec.numpy.shapes import broadcast_to, moveaxis, reshape
 from tapec.numpy.support import as_tensors, here, integer, integers
+from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.positions import iota
-from tapec.operators import Operators
 from tapec.tensor import as_tensor, implements
 
 __all__ = [

@@ -88,35 +88,40 @@ def _frame(x: Any, widths: Widths, value: Any) -> Any:
     return x
 
 
-def _from_positions(x: Any, widths: Widths, mode: str, **options: Any) -> Any:
-    """Modes that repeat elements: NumPy pads the positions, and they are gathered.
-
-    The odd reflection continues the array through its end point: 2 * end - element.
-    """
-    odd = options.get("reflect_type", "even") == "odd"
+def _from_positions(
+    x: Any, widths: Widths, mode: str, reflect_type: str = "even"
+) -> Any:
+    """Modes that repeat elements: NumPy pads the positions, and they are gathered."""
     for axis, (before, after) in enumerate(widths):
         if not before and not after:
             continue
-        if odd:
+        if reflect_type == "odd" and mode in ("reflect", "symmetric"):
             x = _odd(x, axis, before, after, mode)
             continue
-        source = np.pad(np.arange(x.shape[axis]), (before, after), mode)  # type: ignore[call-overload]
+        places = np.arange(x.shape[axis])
+        source = np.pad(places, (before, after), mode)  # type: ignore[call-overload]
         x = gather(x, source.tolist(), axis=axis)
     return x
 
 
 def _odd(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
-    """The padded positions are linear in the elements: rows of a small matrix.
-
-    NumPy itself says which: it pads the unit vectors.
-    """
-    n = x.shape[axis]
-    rows = [
-        np.pad(unit, (before, after), mode, reflect_type="odd")  # type: ignore[call-overload]
-        for unit in np.eye(n, dtype=x.dtype)
-    ]
-    matrix = as_tensor(np.stack(rows))
-    return np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), matrix), -1, axis)
+    """Reflection through the end points: 2 * end - element, as often as it takes."""
+    if x.shape[axis] == 1 and mode == "reflect":
+        return _from_positions(x, [(0, 0)] * axis + [(before, after)], "edge")
+    while before or after:
+        n = x.shape[axis]
+        most = n - 1 if mode == "reflect" else n
+        low, high = min(before, most), min(after, most)
+        source = np.pad(np.arange(n), (low, high), mode)  # type: ignore[call-overload]
+        even = gather(x, source.tolist(), axis=axis)
+        total = n + low + high
+        first = part(x, start=0, length=1, axis=axis)
+        last = part(x, start=n - 1, length=1, axis=axis)
+        left = 2 * first - part(even, start=0, length=low, axis=axis)
+        right = 2 * last - part(even, start=total - high, length=high, axis=axis)
+        x = concatenate([left, x, right], axis)
+        before, after = before - low, after - high
+    return x
 
 
 def _ramp(x: Any, widths: Widths, end_values: Any = 0) -> Any:

@@ -9,8 +9,7 @@ import numpy as np
 
 from tapec.errors import ShapeError
 from tapec.numpy.shapes import moveaxis, ravel, reshape, transpose
-from tapec.numpy.support import axis_of, common_cast, here, integers
-from tapec.numpy.support import only_default
+from tapec.numpy.support import axis_of, common_cast, here, integers, only_default
 from tapec.ops import matmul as ops
 from tapec.tensor import as_tensor, implements
 
@@ -96,7 +95,7 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
 
 
 @implements(np.linalg.outer)
-def _linalg_outer(x1: Any, x2: Any, /) -> Any:
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
     return outer(x1, x2)
 
 
@@ -187,5 +186,5 @@ def trace(
 
 
 @implements(np.linalg.trace)
-def _linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     return trace(x, offset, -2, -1, dtype)

@@ -1,7 +1,7 @@
 """Order: sorting, searching in sorted arrays, interpolation.
 
-Sorting is `argsort`, which has no derivative, and taking along the axis, which has; ties
-follow the stable order.
+Sorting is `argsort`, which has no derivative, and taking along the axis, which has;
+ties follow the stable order.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""Correlation of two sequences: the one sliding product that convolutions reduce to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapec.errors import DTypeError, ShapeError
+from tapec.ir import ArrayType
+from tapec.ops.complex import conj
+from tapec.ops.index import unslice
+from tapec.ops.shape import flip
+from tapec.primitive import HOST, Sample, primitive, promote_together
+
+__all__ = ["correlate"]
+
+
+def _correlate_type(a: ArrayType, v: ArrayType) -> ArrayType:
+    if a.dtype != v.dtype:
+        raise DTypeError(f"correlate: operands of mixed dtype: {a!r} with {v!r}")
+    if a.ndim != 1 or v.ndim != 1 or not 1 <= v.size <= a.size:
+        raise ShapeError(f"correlate: shapes do not fit: {a!r} with {v!r}")
+    return ArrayType(a.dtype, (a.size - v.size + 1,))
+
+
+def _correlate_vjp_a(ct: Any, out: Any, a: Any, v: Any) -> Any:
+    edge = v.shape[0] - 1
+    wide = unslice(ct, shape=(out.shape[0] + 2 * edge,), start=(edge,), step=(1,))
+    return correlate(wide, flip(conj(v), axis=(0,)))
+
+
+def _correlate_vjp_v(ct: Any, out: Any, a: Any, v: Any) -> Any:
+    return correlate(conj(a), ct)
+
+
+def _correlate(a: Any, v: Any) -> Any:
+    return np.convolve(a, v[::-1], "valid")
+
+
+def _correlate_samples(rng: np.random.Generator) -> list[Sample]:
+    a, v = rng.uniform(-1.0, 1.0, 5), rng.uniform(-1.0, 1.0, 3)
+    return [Sample((a, v)), Sample((a, a)), Sample((a, v[:1]))]
+
+
+correlate = primitive(
+    name="correlate",
+    doc="The sums of `a[i + j] * v[j]` over `j`, for every `i` where `v` fits in.",
+    reference=_correlate,
+    type_rule=_correlate_type,
+    vjp=(_correlate_vjp_a, _correlate_vjp_v),
+    lower=HOST,
+    samples=_correlate_samples,
+    promote=promote_together,
+)
