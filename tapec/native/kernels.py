@@ -207,7 +207,7 @@ class Kernel:
             top = len(self.nest.loops)
         after = self.nest.after[top]
         if outer:
-            size = max(result.type.size, 1)  # type: ignore[union-attr]
+            size = max(result.type.size, 1)
             start = self.b.const(accumulate.identity(monoid, result.dtype), result.dtype)
             accumulate.fill(self.b, self.nest.before[0], buffer, size, start)
         place_here = Builder([after] * len(self.nest.before))
@@ -242,7 +242,7 @@ class Kernel:
     def _fill_empty(self) -> None:
         """No element is visited: sums are 0, products 1."""
         for result, buffer in zip(self.body.results, self.outputs, strict=True):
-            size = result.type.size  # type: ignore[union-attr]
+            size = result.type.size
             if size and isinstance(result.prim.lower, lowerings.Reduce):
                 monoid = result.prim.lower.monoid
                 start = accumulate.identity(monoid, result.dtype)

@@ -1,0 +1,141 @@
+"""Which ops can share a kernel, and when.
+
+Every op gets a *level*: the greatest level of its operands, plus one for an operand that
+must be complete before it can be read (a reduction, or a step between kernels). Ops of
+one space and one level depend on each other only element by element.
+"""
+
+from __future__ import annotations
+
+from tapec import primitive as lowerings
+from tapec.ir import Function, TupleType, Value, users
+from tapec.native.lowering import cost, is_view
+from tapec.native.space import space_of
+
+__all__ = ["Levels", "folded_transpose"]
+
+CHEAP = 8
+"""Instructions worth computing again instead of storing and loading."""
+
+SCALAR = 64
+"""The same for a value computed once per kernel, before its loops."""
+
+DEEPEST = 16
+"""Ops in a chain that is computed at another index: bounds the emitter's recursion."""
+
+
+class Levels:
+    """The kind and level of each op, and what is computed inside its reader's kernel.
+
+    map, reduce: run in kernels. number: a constant scalar, part of the code that reads
+    it. view: another name for a buffer. step: all else.
+    """
+
+    def __init__(self, fn: Function) -> None:
+        self.users = users(fn)
+        self.results = frozenset(fn.results)
+        self.kinds: dict[Value, str] = {}
+        for op in fn.ops:
+            self.kinds[op] = self._kind(op)
+        self.levels: dict[Value, int] = dict.fromkeys(fn.params, 0)
+        self._pulled: dict[Value, tuple[int, int]] = {}
+        self._chain = 0
+        for op in fn.ops:
+            self._pulled[op] = self._pull(op)
+            self.levels[op] = self._level(op)
+        for op in reversed(fn.ops):
+            self._sink(op)
+
+    def kind(self, value: Value) -> str:
+        """map, reduce, number, view, step; a parameter is a view."""
+        return self.kinds.get(value, "view")
+
+    def _kind(self, op: Value) -> str:
+        if op.prim.name == "const":
+            return "view" if op.shape else "number"
+        if is_view(op):
+            same = space_of(op) == space_of(op.args[0])
+            return "map" if same and self.kind(op.args[0]) == "map" else "view"
+        if isinstance(op.type, TupleType) or cost(op) is None:
+            return "view" if op.prim.name == "item" else "step"
+        if isinstance(op.prim.lower, lowerings.Reduce):
+            return "reduce"
+        if folded_transpose(op) and all(map(_multiplies, self.users[op])):
+            return "step" if op in self.results else "view"
+        return "map"
+
+    # --- inside or before
+
+    def inlined(self, a: Value, op: Value) -> bool:
+        """Whether the kernel of `op` can compute its operand `a` itself."""
+        if self.kind(op) not in ("map", "reduce"):
+            return False
+        if self.kind(a) != "map":
+            return self.kind(a) == "number"
+        price, depth = self._pulled[a]
+        if isinstance(op.prim.lower, lowerings.Index):
+            moved = len(self.users[a]) == 1 and op.type.size <= a.type.size
+            return depth < DEEPEST and (price <= CHEAP or moved)
+        if space_of(a) == space_of(op):
+            return True
+        return price <= (SCALAR if not space_of(a) else CHEAP)
+
+    def _pull(self, op: Value) -> tuple[int, int]:
+        """(instructions, ops in a chain) to compute one element from what is stored."""
+        price, depth = cost(op) or 0, 0
+        for a in dict.fromkeys(op.args):
+            if self.inlined(a, op):
+                inner = self._pulled[a]
+                price, depth = price + inner[0], max(depth, inner[1] + 1)
+        return min(price, 1 << 20), depth
+
+    # --- levels
+
+    def _level(self, op: Value) -> int:
+        level = 0
+        for a in op.args:
+            apart = self.kind(a) in ("map", "reduce") and not self.inlined(a, op)
+            level = max(level, self.levels[a] + (apart or self.kind(a) == "step"))
+        if op.prim.effect or op.prim.may_raise:
+            self._chain = level = max(level, self._chain)
+        return level
+
+    def _sink(self, op: Value) -> None:
+        """Move an op that is only read later to its first reader, if that is smaller."""
+        if self.kind(op) != "map" or op in self.results or not self.users[op]:
+            return
+        readers = self.users[op]
+        first = min(self.levels[u] for u in readers)
+        if first <= self.levels[op]:
+            return
+        space = space_of(op)
+        together = all(self.inlined(op, u) and space_of(u) == space for u in readers)
+        if together and self._exposed(op) <= op.type.nbytes:
+            self.levels[op] = first
+
+    def _exposed(self, op: Value) -> int:
+        """Bytes that must be stored when `op` leaves the kernel of its operands."""
+        level, total = self.levels[op], 0
+        for a in dict.fromkeys(op.args):
+            if self.kind(a) != "map" or not space_of(a) or a in self.results:
+                continue
+            others = [u for u in self.users[a] if u is not op]
+            stored = any(
+                self.levels[u] != level or not self.inlined(a, u) for u in others
+            )
+            if self.levels[a] == level and not stored:
+                total += a.type.nbytes
+        return total
+
+
+def folded_transpose(op: Value) -> bool:
+    """Whether an op exchanges the last two axes, which a matrix product can do itself."""
+    if op.prim.name != "transpose":
+        return False
+    perm, n = op.attr("perm"), len(op.shape)
+    return n >= 2 and tuple(perm) == (*range(n - 2), n - 1, n - 2)
+
+
+def _multiplies(op: Value) -> bool:
+    lower = op.prim.lower
+    return isinstance(lower, lowerings.Library) and lower.routine == "matmul"

@@ -1,0 +1,81 @@
+"""What runs where: in a kernel, as a view, as a library call, or on the host."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from llvmlite import ir
+
+from tapec import primitive as lowerings
+from tapec.ir import ArrayType, Attrs, Dim, Value, exact
+from tapec.native.layout import NoNative, register_type, real_dtype
+from tapec.native.scalars import Builder, Scalar
+
+__all__ = ["cost", "is_view"]
+
+CALL = 24
+"""Instructions that a mathematical function counts as."""
+
+INDEX = 2
+"""Instructions that moving an element counts as."""
+
+_costs: dict[Any, int | None] = {}
+
+
+def cost(op: Value) -> int | None:
+    """Instructions per element of an op in a kernel; None if it cannot be in one."""
+    if not isinstance(op.type, ArrayType) or op.prim.effect or op.prim.may_raise:
+        return None
+    if any(isinstance(n, Dim) for v in (op, *op.args) for n in v.shape):
+        return None
+    lower = op.prim.lower
+    if isinstance(lower, lowerings.Index):
+        return INDEX
+    if isinstance(lower, lowerings.Reduce):
+        ordered = lower.monoid in ("max", "min")
+        return None if ordered and op.args[0].dtype.kind == "c" else 1
+    if not isinstance(lower, lowerings.Scalar):
+        return None
+    dtypes = tuple([a.dtype for a in op.args])
+    key = op.prim, dtypes, op.dtype, exact(op.attrs)
+    if key not in _costs:
+        _costs[key] = _dry_run(lower, dtypes, op.dtype, op.attrs)
+    return _costs[key]
+
+
+def is_view(op: Value) -> bool:
+    """Whether an op is its operand's buffer under another shape."""
+    return isinstance(op.prim.lower, lowerings.View) and isinstance(op.type, ArrayType)
+
+
+def _dry_run(lower: Any, dtypes: Any, out: Any, attrs: Attrs) -> int | None:
+    """Emit into a module that is thrown away, and count."""
+    module = ir.Module("scratch")
+    kinds = [kind for dtype in dtypes for kind in _kinds(dtype)]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "scratch")
+    b = Builder([ir.IRBuilder(function.append_basic_block())])
+    parts = iter(function.args)
+    xs = [b.make(d, 0, *[next(parts) for _ in _kinds(d)]) for d in dtypes]
+    try:
+        element = lower.emit(b, *xs, **dict(attrs))
+        if element is NotImplemented:
+            return None
+        if isinstance(element, Scalar):
+            b.cast(element, out)
+    except NoNative:
+        return None
+    instructions = [i for block in function.blocks for i in block.instructions]
+    return sum(CALL if _is_math(i) else 1 for i in instructions)
+
+
+@cache
+def _kinds(dtype: Any) -> tuple[Any, ...]:
+    if dtype.kind == "c":
+        return (register_type(real_dtype(dtype)),) * 2
+    return (register_type(dtype),)
+
+
+def _is_math(instruction: Any) -> bool:
+    called = getattr(instruction, "callee", None)
+    return called is not None and called.name.startswith("tapec.")

@@ -1,0 +1,240 @@
+"""A function as native code: a table of steps, run by an emitted driver.
+
+    program = compile(fuse(fn))
+    results = program(x, w)
+
+Native steps (kernels, library calls, checks, copies) follow each other in one call of
+the driver; host steps run their primitive's reference on views of the same buffers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tapec import interpret
+from tapec.errors import CheckFailed
+from tapec.ir import Function, TupleType, Value
+from tapec.native.cache import KernelCode, kernels_for
+from tapec.native.driver import CHECK_FAILED, ODD, driver
+from tapec.native.plan import ALIGNMENT, Plan, make_plan
+from tapec.native.platform import HEADERS
+from tapec.native.steps import Step, make_steps
+
+__all__ = ["Program", "compile"]
+
+Array = np.ndarray[Any, Any]
+
+LONG = 200_000
+"""Bytes and operations of a call from which on other threads may run meanwhile."""
+
+
+def compile(fn: Function) -> Program:
+    """The native program of an optimized function (after `fuse`)."""
+    return Program(fn)
+
+
+class _Frame:
+    """What one running call needs for itself: its buffers, and views for host steps."""
+
+    def __init__(self, program: Program) -> None:
+        plan = program.plan
+        raw = np.empty(plan.nbytes + ALIGNMENT, np.uint8)
+        skip = -raw.ctypes.data % ALIGNMENT
+        self.arena = raw[skip : skip + plan.nbytes]
+        start = raw.ctypes.data + skip
+        words = [start + b.offset if b.kind == "arena" else 0 for b in plan.buffers]
+        for slot, op in plan.constants:
+            words[slot] = program.constants[op].ctypes.data
+        self.slots = (ctypes.c_int64 * max(len(words), 1))(*words)
+        self.address = ctypes.addressof(self.slots)
+        self.views: dict[Any, Array] = {}
+
+    def view(self, program: Program, value: Value, given: Sequence[Array]) -> Array:
+        """A value as an array: of the caller's, a constant, or a part of the arena."""
+        key = value
+        found = self.views.get(key)
+        if found is not None:
+            return found
+        slot = program.plan.slot(value)
+        buffer = program.plan.buffers[slot]
+        shape, dtype = value.shape, value.dtype
+        if slot < len(given):
+            return given[slot].reshape(shape)
+        if buffer.kind == "constant":
+            (op,) = (op for s, op in program.plan.constants if s == slot)
+            return program.constants[op].reshape(shape)
+        part = self.arena[buffer.offset : buffer.offset + value.type.nbytes]  # type: ignore[union-attr]
+        found = self.views[key] = part.view(dtype).reshape(shape)
+        return found
+
+
+class Program:
+    """Call it with one array per parameter; it returns fresh arrays.
+
+    steps: the table, in order. plan: where values live. kernels: the code of each
+    different kernel. Several threads may call one program.
+    """
+
+    def __init__(self, fn: Function) -> None:
+        self.function = fn
+        self.steps: list[Step] = make_steps(fn)
+        rows = [(step.reads, step.writes) for step in self.steps]
+        self.plan: Plan = make_plan(fn, rows)
+        self.constants = {
+            op: np.ascontiguousarray(op.attr("value").array).reshape(op.shape)
+            for _, op in self.plan.constants
+        }
+        self._kernels = kernels_for(
+            [step.op.attr("body") for step in self.steps if step.kind == "kernel"]
+        )
+        self._params = [p.type for p in fn.params]
+        self._outs = [(r.shape, r.dtype) for r in fn.results]
+        self._frames: list[_Frame] = []
+        self._tabulate()
+
+    @property
+    def kernels(self) -> list[KernelCode]:
+        """Each different kernel once, in the order of first use."""
+        return list(dict.fromkeys(self._kernels.values()))
+
+    # --- tables
+
+    def _tabulate(self) -> None:
+        """Everything the driver reads, prepared once."""
+        shared = driver()
+        copy = shared.library.address("copy")
+        words: list[int] = []
+        self._indices: list[Any] = []
+        for step in self.steps:
+            words += self._row(step.address(self._kernels), step.indices(self.plan))
+        for value, slot in self.plan.copies:
+            row = [self.plan.slot(value), slot, value.type.nbytes]  # type: ignore[union-attr]
+            words += self._row(copy, row)
+        self._table = (ctypes.c_int64 * max(len(words), 1))(*words)
+        self._end = len(words) // 2
+        self._segments = self._segment()
+        native = len(self._segments) == 1 and HEADERS.valid
+        header = [*self._header(), ctypes.addressof(self._table)]
+        header.append(self._end if native else 0)
+        self._head = (ctypes.c_int64 * len(header))(*header)
+        self._head_address = ctypes.addressof(self._head)
+        long = sum(step.work for step in self.steps) > LONG
+        self._enter: Callable[..., int] = (
+            shared.enter_freely if long and native else shared.enter
+        )
+        self._run: Callable[..., int] = shared.run_freely if long else shared.run
+        self._rest = None if native else self._segments
+        self._table_address = ctypes.addressof(self._table)
+
+    def _row(self, address: int, indices: list[int]) -> list[int]:
+        kept = (ctypes.c_int64 * max(len(indices), 1))(*indices)
+        self._indices.append(kept)
+        return [address, ctypes.addressof(kept)]
+
+    def _header(self) -> list[int]:
+        rows: list[int] = []
+        for t in self._params:
+            extents = (ctypes.c_int64 * max(t.ndim, 1))(*t.shape)
+            self._indices.append((extents, t.dtype))
+            rows += [id(t.dtype), t.ndim, ctypes.addressof(extents)]
+        self._arguments = (ctypes.c_int64 * max(len(rows), 1))(*rows)
+        return [len(self._params), ctypes.addressof(self._arguments), len(self._outs)]
+
+    def _segment(self) -> list[tuple[int, int]]:
+        """Runs of native steps; a host step follows each of them but the last."""
+        found, begin = [], 0
+        for number, step in enumerate(self.steps):
+            if step.kind == "host":
+                found.append((begin, number))
+                begin = number + 1
+        return [*found, (begin, self._end)]
+
+    # --- calls
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        """Run on arrays of the parameters' dtypes and shapes, of any layout."""
+        empty = np.empty
+        results = tuple([empty(shape, dtype) for shape, dtype in self._outs])
+        frames = self._frames
+        try:
+            frame = frames.pop()
+        except IndexError:
+            frame = _Frame(self)
+        try:
+            if len(arrays) != len(self._params):
+                raise TypeError(f"{len(self._params)} arrays wanted, not {len(arrays)}")
+            if HEADERS.valid and all([type(a) is np.ndarray for a in arrays]):
+                head = self._head_address
+                status = self._enter(frame.address, id(arrays), id(results), head)
+            else:
+                status = ODD
+            if status == ODD:
+                arrays = self._plain(arrays)
+                status = self._start(frame, arrays, results)
+            if status:
+                self._fail(status)
+            if self._rest is not None:
+                self._continue(frame, (*arrays, *results))
+        finally:
+            frames.append(frame)
+        return results
+
+    def _start(
+        self, frame: _Frame, arrays: Sequence[Array], results: Sequence[Array]
+    ) -> int:
+        """What the emitted entry does, slowly: enter the addresses, run."""
+        for slot, a in enumerate((*arrays, *results)):
+            frame.slots[slot] = a.ctypes.data
+        if self._rest is not None:
+            return 0
+        return self._run(frame.address, self._table_address, 0, self._end)
+
+    def _plain(self, arrays: Sequence[Any]) -> tuple[Array, ...]:
+        """Contiguous, aligned, native copies of arrays that are not."""
+        plain = []
+        for number, (a, t) in enumerate(zip(arrays, self._params, strict=True)):
+            a = np.asarray(a)
+            if a.shape != t.shape or a.dtype.newbyteorder("=") != t.dtype:
+                found = f"{a.dtype}{list(a.shape)}"
+                raise TypeError(f"array {number}: {t!r} wanted, not {found}")
+            plain.append(np.require(a, t.dtype, ["C", "A"]).reshape(t.shape))
+        return tuple(plain)
+
+    def _continue(self, frame: _Frame, given: tuple[Array, ...]) -> None:
+        """Native runs and host steps in turn."""
+        for begin, end in self._segments:
+            if begin < end:
+                status = self._run(frame.address, self._table_address, begin, end)
+                if status:
+                    self._fail(status)
+            if end < len(self.steps):
+                self._on_host(self.steps[end], frame, given)
+
+    def _on_host(self, step: Step, frame: _Frame, given: tuple[Array, ...]) -> None:
+        args = [self._host_argument(a, frame, given) for a in step.op.args]
+        with np.errstate(all="ignore"):
+            out = interpret.apply(step.op, args)
+        if step.op.prim.effect:
+            return
+        if not isinstance(step.op.type, TupleType):
+            out = (out,)
+        for value, array in zip(step.written, out, strict=True):
+            if value is not None:
+                frame.view(self, value, given)[...] = array
+
+    def _host_argument(
+        self, value: Value, frame: _Frame, given: tuple[Array, ...]
+    ) -> Any:
+        if isinstance(value.type, TupleType):
+            raise AssertionError("a host step reads an op with several results")
+        return frame.view(self, value, given)
+
+    def _fail(self, status: int) -> None:
+        step = self.steps[(status >> 8) - 1]
+        if status & 255 == CHECK_FAILED:
+            raise CheckFailed(step.op)
+        raise AssertionError(f"native step {step!r} answered {status & 255}")

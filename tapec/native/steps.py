@@ -1,0 +1,127 @@
+"""The steps of a program: which routine each op calls, what it reads and writes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from tapec import primitive as lowerings
+from tapec.ir import Function, TupleType, Value
+from tapec.native.driver import driver
+from tapec.native.levels import folded_transpose
+from tapec.native.library import Product, product
+from tapec.native.lowering import is_view
+from tapec.native.plan import Plan, Storage
+
+if TYPE_CHECKING:
+    from tapec.native.cache import KernelCode
+
+__all__ = ["Step", "make_steps"]
+
+
+class Step:
+    """kind: kernel, library, check or host. written: per result its value, if read.
+
+    work: about how many bytes and operations it takes, where that is known.
+    """
+
+    def __init__(self, kind: str, op: Value, written: list[Value | None]) -> None:
+        self.kind = kind
+        self.op = op
+        self.written = written
+        self.product: Product | None = product(op) if kind == "library" else None
+
+    def __repr__(self) -> str:
+        return f"<step {self.kind}: {self.op!r}>"
+
+    @property
+    def reads(self) -> list[Value]:
+        """The values whose buffers it reads."""
+        return list(self.product.operands if self.product else self.op.args)
+
+    @property
+    def writes(self) -> list[Storage]:
+        """The storages it fills."""
+        if self.op.prim.effect:
+            return []
+        return [(self.op, index) for index in range(len(self.written))]
+
+    @property
+    def work(self) -> int:
+        """Bytes it touches, or operations if those are more."""
+        values = [v for v in (*self.op.args, self.op) if not isinstance(v.type, TupleType)]
+        moved = sum(v.type.nbytes for v in values)  # type: ignore[union-attr]
+        if self.kind == "kernel":
+            moved *= 1 + len(self.op.attr("body").ops) // 8
+        return max(moved, self.product.flops if self.product else 0)
+
+    def address(self, kernels: dict[Function, KernelCode]) -> int:
+        """Its routine; 0 on the host."""
+        if self.kind == "kernel":
+            return kernels[self.op.attr("body")].address
+        if self.product is not None:
+            return self.product.address
+        if self.kind == "check":
+            dtype = self.op.args[0].dtype
+            name = "check_bool" if dtype.kind == "b" else "check_i64"
+            return driver().library.address(name)
+        return 0
+
+    def indices(self, plan: Plan) -> list[int]:
+        """What the routine is told: mostly slots."""
+        if self.product is not None:
+            a, b = map(plan.slot, self.product.operands)
+            return self.product.indices(a, b, plan.slots[self.op, 0])
+        if self.kind == "check":
+            return [plan.slot(self.op.args[0]), int(self.op.attr("expected"))]
+        if self.kind == "kernel":
+            return [*map(plan.slot, self.op.args), *map(plan.slots.__getitem__, self.writes)]
+        return []
+
+
+def make_steps(fn: Function) -> list[Step]:
+    """One step per op that computes something."""
+    items: dict[Value, dict[int, Value]] = defaultdict(dict)
+    for op in fn.ops:
+        if op.prim.name == "item":
+            items[op.args[0]][op.attr("index")] = op
+    folded = _folded(fn)
+    steps = []
+    for op in fn.ops:
+        silent = op.prim.name in ("const", "item") or is_view(op) or op in folded
+        if silent or _is_empty(op):
+            continue
+        written: list[Value | None] = [op]
+        if isinstance(op.type, TupleType):
+            written = [items[op].get(i) for i in range(len(op.type.items))]
+        steps.append(Step(_kind(op), op, written))
+    return steps
+
+
+def _folded(fn: Function) -> set[Value]:
+    """Transposes that only matrix products in BLAS read."""
+    wanted = set(fn.results)
+    for op in fn.ops:
+        if _kind(op) != "library":
+            wanted.update(op.args)
+    return {op for op in fn.ops if folded_transpose(op) and op not in wanted}
+
+
+def _kind(op: Value) -> str:
+    lower = op.prim.lower
+    if op.prim.name == "fused":
+        return "kernel"
+    if op.prim.name == "check" and op.args[0].dtype.str[1:] in ("b1", "i8"):
+        return "check"
+    if isinstance(lower, lowerings.Library) and lower.routine == "matmul":
+        return "library" if product(op) else "host"
+    return "host"
+
+
+def _is_empty(op: Value) -> bool:
+    """Nothing to compute. What has an effect or may raise runs all the same."""
+    if op.prim.effect or op.prim.may_raise or isinstance(op.type, TupleType):
+        return False
+    return op.type.size == 0
+
+
