@@ -8,8 +8,8 @@ return %8                            return %5
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
-from collections.abc import Iterator
 
 from tapec.viz.graph import Arg, Graph, Node
 
@@ -32,24 +32,33 @@ def body_of(node: Node) -> Graph | None:
     return body if params == len(node["args"]) else None
 
 
+def is_local(body: Graph) -> bool:
+    """Whether the body numbers its values 0, 1, 2, ... from its parameters on."""
+    return body["nodes"][0]["uid"] == 0 and body["nodes"][0]["kind"] == "param"
+
+
 class Opening:
-    """One run of `opened`. Inner uids are kept where no two nodes share one."""
+    """One run of `opened`.
+
+    The ops of a body keep their uids where these are numbers of the whole function, and
+    get new ones where the body has its own numbering; primals always are numbers of the
+    whole function. Where several kernels share one body, it tells the halves and places
+    of the first only; the others take them from the kernel.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.nodes: list[Node] = []
         self.place: dict[int, Arg] = {}
         self.items: dict[int, list[Arg]] = {}
-        counts = Counter(self.all_uids())
-        self.shared = {uid for uid, n in counts.items() if n > 1}
-        self.fresh = itertools.count(1 + max(counts, default=-1))
-
-    def all_uids(self) -> Iterator[int]:
-        for node in self.graph["nodes"]:
-            yield node["uid"]
-            body = body_of(node)
-            if body is not None:
-                yield from (n["uid"] for n in body["nodes"] if n["kind"] != "param")
+        self.bodies: set[str] = set()
+        nodes = graph["nodes"]
+        bodies = [body for node in nodes if (body := body_of(node)) is not None]
+        every = [*nodes, *itertools.chain.from_iterable(b["nodes"] for b in bodies)]
+        uids = Counter(n["uid"] for n in every if n["kind"] != "param")
+        self.keep = uids.most_common(1)[0][1] == 1 and not any(map(is_local, bodies))
+        taken = [*uids, *(n["uid"] for n in every), *(n["primal"] or 0 for n in every)]
+        self.fresh = itertools.count(1 + max(taken))
 
     def run(self) -> Graph:
         for node in self.graph["nodes"]:
@@ -67,18 +76,21 @@ class Opening:
     def open(self, node: Node, body: Graph) -> None:
         operands = iter(node["args"])
         inner: dict[int, Arg] = {}
+        text = json.dumps(body, sort_keys=True)
+        again = text in self.bodies
+        self.bodies.add(text)
         for each in body["nodes"]:
             if each["kind"] == "param":
                 inner[each["uid"]] = self.seen(next(operands), self.place)
                 continue
             moved = self.moved(each, inner)
             moved["kernel"] = node["kernel"]
-            if each["uid"] in self.shared:
+            if not self.keep:
                 moved["uid"] = next(self.fresh)
+            if again:
+                moved["primal"], moved["half"] = node["primal"], node["half"]
+                moved["scope"], moved["loc"] = node["scope"], node["loc"]
             inner[each["uid"]] = Arg(uid=moved["uid"])
-            if moved["primal"] is not None:
-                moved["primal"] = inner.get(moved["primal"], self.place.get(
-                    moved["primal"], Arg(uid=moved["primal"]))).get("uid")  # fmt: skip
             self.nodes.append(moved)
         results = [self.seen(Arg(uid=r), inner) for r in body["results"]]
         if node["dtype"] == "tuple":

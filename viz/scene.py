@@ -144,10 +144,19 @@ def set_ranks(items: dict[int, Item]) -> None:
         item.rank = max(above, default=-1) + 1
     lower_loose_ends(items, forward)
     lowest = max((item.rank for item in forward), default=0)
+    same_place = {place_key(item.node): item for item in forward if item.node["loc"]}
     for phase in range(1, 1 + max((i.phase for i in items.values()), default=0)):
         for item in items.values():
             if item.phase == phase:
-                item.rank = rank_beside_primal(item, items, lowest)
+                primal = items.get(cast(int, item.node["primal"]))
+                if primal is None and item.node["primal"] is not None:
+                    primal = same_place.get(place_key(item.node))
+                item.rank = rank_beside(primal, item, items, lowest)
+
+
+def place_key(node: Node) -> tuple[object, ...] | None:
+    """The user's expression; a gradient op has that of its primal."""
+    return tuple(node["loc"].values()) if node["loc"] else None
 
 
 def lower_loose_ends(items: dict[int, Item], forward: list[Item]) -> None:
@@ -174,9 +183,10 @@ def lower_late_params(items: dict[int, Item], edges: list[Edge]) -> None:
         items[uid].rank = rank
 
 
-def rank_beside_primal(item: Item, items: dict[int, Item], lowest: int) -> int:
+def rank_beside(
+    primal: Item | None, item: Item, items: dict[int, Item], lowest: int
+) -> int:
     """The primal's rank, or the nearest one that the flow of the phase allows."""
-    primal = items.get(cast(int, item.node["primal"]))
     args = [items[a] for a in operands(item.node)]
     within = [a.rank for a in args if a.phase == item.phase]
     across = [a.rank for a in args if a.phase != item.phase]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import warnings
-from xml.sax.saxutils import escape
 
-from tapec.viz.frames import Frame, frames_of
+from tapec.viz.frames import frames_of
 from tapec.viz.graph import Graph, Node, validate
-from tapec.viz.label import Label, short, size_text, tooltip_of
-from tapec.viz.layout import Box, Layout, number
+from tapec.viz.label import short, size_text, tooltip_of
+from tapec.viz.layout import Layout, number
 from tapec.viz.mirror import mirror
 from tapec.viz.scene import Edge, Item, Scene, scene_of
+from tapec.viz.shapes import clean, frame, kernel_mark, lines_of
 from tapec.viz.theme import style
 
 __all__ = ["render"]
@@ -61,14 +60,6 @@ def laid_out(scene: Scene, engine: str, timeout: float) -> tuple[Layout, str]:
 def prefix_of(graph: Graph) -> str:
     text = json.dumps(graph, sort_keys=True, default=str)
     return "t" + hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def clean(text: str) -> str:
-    """`text` without the characters that XML does not allow, escaped."""
-    kept = re.sub(
-        r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text
-    )
-    return escape(kept)
 
 
 class Picture:
@@ -230,7 +221,9 @@ class Picture:
         entries += [("node forward", "forward")] * bool(forward)
         entries += [("node gradient", "gradient")] * bool(backward)
         entries += [("node forward result", "result")] * bool(self.results)
-        return entries + [("edge saved", "saved for the gradient")] * ("saved" in flows)
+        entries += [("edge saved", "saved for the gradient")] * ("saved" in flows)
+        fused = any(i.node["kernel"] for i in items)
+        return entries + [("mark", "fused kernel")] * fused
 
     def draw_legend(self) -> list[str]:
         x, y = 24.0, self.height - 22.0
@@ -238,6 +231,9 @@ class Picture:
         for classes, words in self.legend:
             if classes.startswith("edge"):
                 shape = f'<path d="M{number(x)} {number(y)}h26"/>'
+            elif classes == "mark":
+                at = f'x="{number(x + 13)}" y="{number(y + 4)}"'
+                shape = f'<text class="kernel" {at}>k0</text>'
             else:
                 radius = 7 if "param" in classes else 4
                 shape = (
@@ -257,42 +253,5 @@ def entry_width(words: str) -> float:
     return 33.0 + 7.0 * len(words) + 18.0
 
 
-def frame(frame: Frame) -> str:
-    box = frame.box
-    return (
-        f'<g class="scope"><rect x="{number(box.left)}" y="{number(box.top)}" '
-        f'width="{number(box.width)}" height="{number(box.height)}" rx="8"/>'
-        f'<text x="{number(box.left + 8)}" y="{number(box.top + 12)}">'
-        f"{clean(short(frame.scope.rpartition('/')[2], 20))}</text></g>"
-    )
-
-
 def called(node: Node) -> str:
     return node["name"] or f"%{node['uid']} {node['op']}"
-
-
-def lines_of(label: Label, box: Box) -> list[str]:
-    """The texts of a box, from top to bottom."""
-    x, y = number(box.x), box.top + 17.0
-    spans = ""
-    if label.name:
-        spans += f'<tspan class="with">{clean(label.name)} =</tspan>'
-    space = ' dx="7"' * bool(label.name)
-    spans += f"<tspan{space}>{clean(label.title)}</tspan>"
-    if label.detail:
-        spans += f'<tspan class="with" dx="7">{clean(label.detail)}</tspan>'
-    lines = []
-    if label.tag:
-        lines.append(f'<text class="title" x="{x}" y="{{}}">{clean(label.tag)}</text>')
-    lines.append(f'<text class="title" x="{x}" y="{{}}">{spans}</text>')
-    for text in (label.more, label.type):
-        if text:
-            lines.append(f'<text class="type" x="{x}" y="{{}}">{clean(text)}</text>')
-    return [line.replace("{}", number(y + 16.0 * k), 1) for k, line in enumerate(lines)]
-
-
-def kernel_mark(node: Node, box: Box) -> str:
-    if node["kernel"] is None:
-        return ""
-    x, y = number(box.right + 8.0), number(box.top + 9.0)
-    return f'<text class="kernel" x="{x}" y="{y}">{clean(node["kernel"])}</text>'

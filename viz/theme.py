@@ -71,7 +71,7 @@ RULES = """
 {id} .result.forward rect {{ fill: {forward}; }}
 {id} .result.gradient rect {{ fill: {gradient}; }}
 {id} .result text, {id} .result text.type {{ fill: {result-text}; }}
-{id} .kernel {{ font-family: {mono}; font-size: 9px; fill: {quiet}; }}
+{id} .kernel {{ font-family: {mono}; font-size: 10px; fill: {quiet}; }}
 {id} path {{ fill: none; stroke-width: 1.4; stroke-linejoin: round; }}
 {id} .edge.forward path {{ stroke: {forward}; }}
 {id} .edge.gradient path, {id} .edge.update path {{ stroke: {gradient}; }}

@@ -123,9 +123,21 @@ def test_kernels_open(shared):
     assert list(ops) == ["", "multiply", "tanh", "add"]
     assert ops["multiply"]["kernel"] == ops["tanh"]["kernel"] == "k0"
     assert ops["multiply"]["args"] == [{"uid": 0}, {"uid": 1}]
-    assert ops["tanh"]["primal"] == ops["multiply"]["uid"]
+    assert (ops["tanh"]["primal"] == ops["multiply"]["uid"]) is not shared
     assert flat["results"] == [ops["add"]["uid"], ops["tanh"]["uid"]]
     assert (ops["multiply"]["uid"] == 52) is not shared
+
+
+def test_kernels_that_share_a_body():
+    x = Value(None, (), (), f64(3), 0)
+    body = Function("k", [x], [op := Value(prim("exp"), (x,), (), f64(3), 1)], [op])
+    b = Builder("f")
+    y = b.op("fused", b.param("x", 3), body=body)
+    b.of(y)
+    flat = opened(from_function(b.function(b.op("fused", y, body=body))))
+    assert [n["half"] for n in flat["nodes"][1:]] == ["forward", "gradient"]
+    assert [n["kernel"] for n in flat["nodes"][1:]] == ["k0", "k1"]
+    assert len({n["uid"] for n in flat["nodes"]}) == 3
 
 
 def test_networkx_round_trip():
