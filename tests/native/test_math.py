@@ -21,46 +21,35 @@ llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 
 TYPES = {np.float64: ir.DoubleType(), np.float32: ir.FloatType()}
-C_TYPES = {np.float64: ctypes.c_double, np.float32: ctypes.c_float}
 COUNT = 500
 PRECISION = 240
 
-# How many ulps, where not 2.
-ULPS = {"power": 4}
-
 # Intervals of arguments, for f64 and f32; "wide" is any finite number.
-WIDE = "wide"
-POSITIVE = "positive"
-SMALL = (-1.0, 1.0)
-DOMAINS: dict[str, list[object]] = {
-    "exp": [WIDE, (-40.0, 40.0), (-750.0, -700.0), (-105.0, -85.0)],
-    "exp2": [WIDE, (-40.0, 40.0), (-1080.0, -1020.0), (-151.0, -120.0)],
-    "expm1": [WIDE, (-40.0, 40.0), SMALL],
-    "log": [POSITIVE, (0.5, 2.0), (0.999, 1.001)],
-    "log2": [POSITIVE, (0.5, 2.0), (0.999, 1.001)],
-    "log10": [POSITIVE, (0.5, 2.0), (0.999, 1.001)],
-    "log1p": [POSITIVE, (-1.0, 1.0), (-0.01, 0.01)],
-    "sin": [WIDE, (-10.0, 10.0), (-1e5, 1e5), (-1e12, 1e12)],
-    "cos": [WIDE, (-10.0, 10.0), (-1e5, 1e5), (-1e12, 1e12)],
-    "tan": [WIDE, (-10.0, 10.0), (-1e5, 1e5), (-1e12, 1e12)],
-    "arcsin": [SMALL, (-0.01, 0.01), (0.99, 1.0)],
-    "arccos": [SMALL, (-0.01, 0.01), (0.99, 1.0)],
-    "arctan": [WIDE, (-3.0, 3.0)],
-    "sinh": [WIDE, SMALL, (-100.0, 100.0)],
-    "cosh": [WIDE, SMALL, (-100.0, 100.0)],
-    "tanh": [WIDE, SMALL, (-25.0, 25.0)],
-    "arcsinh": [WIDE, SMALL, (-25.0, 25.0)],
-    "arccosh": [(1.0, 1.01), (1.0, 30.0), (1e10, 1e30)],
-    "arctanh": [SMALL, (-0.01, 0.01), (0.99, 1.0)],
-    "expit": [WIDE, (-40.0, 40.0), (-750.0, -700.0)],
-    "erf": [WIDE, SMALL, (-6.0, 6.0)],
-    "erfc": [WIDE, (-6.0, 6.0), (6.0, 27.3), (6.0, 10.1)],
-    "cbrt": [WIDE, (-30.0, 30.0)],
-    "power": [POSITIVE, (0.0, 30.0), (0.99, 1.01)],
-    "arctan2": [WIDE, (-3.0, 3.0)],
-    "hypot": [WIDE, (-3.0, 3.0)],
-    "logaddexp": [WIDE, (-40.0, 40.0), (-3.0, 3.0)],
-    "logaddexp2": [WIDE, (-40.0, 40.0), (-3.0, 3.0)],
+WIDE, POSITIVE, SMALL = "wide", "positive", (-1.0, 1.0)
+ANGULAR = ["sin", "cos", "tan"]
+LOGARITHMS = ["log", "log2", "log10"]
+BOUNDED = ["arcsin", "arccos", "arctanh"]
+HYPERBOLIC = ["sinh", "cosh", "tanh", "arcsinh"]
+OF_TWO = ["arctan2", "hypot", "logaddexp", "logaddexp2"]
+DOMAINS: dict[str, tuple[object, ...]] = {
+    "exp": (WIDE, (-40.0, 40.0), (-750.0, -700.0), (-105.0, -85.0)),
+    "exp2": (WIDE, (-40.0, 40.0), (-1080.0, -1020.0), (-151.0, -120.0)),
+    "expm1": (WIDE, (-40.0, 40.0), SMALL),
+    **dict.fromkeys(LOGARITHMS, (POSITIVE, (0.5, 2.0), (0.999, 1.001))),
+    "log1p": (POSITIVE, (-1.0, 1.0), (-0.01, 0.01)),
+    **dict.fromkeys(ANGULAR, (WIDE, (-10.0, 10.0), (-1e5, 1e5), (-1e12, 1e12))),
+    **dict.fromkeys(BOUNDED, (SMALL, (-0.01, 0.01), (0.99, 1.0))),
+    "arctan": (WIDE, (-3.0, 3.0)),
+    **dict.fromkeys(HYPERBOLIC, (WIDE, SMALL, (-25.0, 25.0), (-100.0, 100.0))),
+    "arccosh": ((1.0, 1.01), (1.0, 30.0), (1e10, 1e30)),
+    "expit": (WIDE, (-40.0, 40.0), (-750.0, -700.0)),
+    "erf": (WIDE, SMALL, (-6.0, 6.0)),
+    "erfc": (WIDE, (-6.0, 6.0), (6.0, 27.3), (6.0, 10.1)),
+    "digamma": ((1e-30, 4.0), (1.46, 1.47), (4.0, 1e20)),
+    "gammaln": ((1e-30, 4.0), (0.99, 1.01), (1.99, 2.01), (4.0, 1e20)),
+    "cbrt": (WIDE, (-30.0, 30.0)),
+    "power": (POSITIVE, (0.0, 30.0), (0.99, 1.01)),
+    **dict.fromkeys(OF_TWO, (WIDE, (-40.0, 40.0), (-3.0, 3.0))),
 }
 
 REFERENCES: dict[str, Callable[..., mpmath.mpf]] = {
@@ -76,9 +65,13 @@ REFERENCES: dict[str, Callable[..., mpmath.mpf]] = {
     "expit": lambda x: 1 / (1 + mpmath.exp(-x)),
     "erfc": lambda x: mpmath.erfc(min(x, 1000)),  # its own limit overflows
     "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
+    "gammaln": lambda x: mpmath.loggamma(x).real,
     "logaddexp": lambda x, y: _log_of_sum(x, y, mpmath.e),
     "logaddexp2": lambda x, y: _log_of_sum(x, y, mpmath.mpf(2)),
 }
+
+# At zeros between poles these are as accurate as the terms that cancel there.
+CANCELLING = ["digamma", "gammaln"]
 
 SPECIALS = [0.0, 1.0, 2.0, 3.0, 0.5, 1.5, 1e30, 1e-30, 16777215.0, np.inf, np.nan]
 
@@ -114,7 +107,7 @@ def loop_kernel(name: str, dtype: type) -> ir.Module:
     module.triple = llvm.get_default_triple()
     arguments = [index, *[ir.PointerType()] * (ARITY[name] + 1)]
     signature = ir.FunctionType(ir.VoidType(), arguments)
-    function = ir.Function(module, signature, f"kernel_{module.name}")
+    function = ir.Function(module, signature, f"kernel.{module.name}")
     set.add(function.attributes, '"prefer-vector-width"="512"')
     count, *inputs, output = function.args
     for pointer in function.args[1:]:
@@ -146,7 +139,7 @@ def optimized(name: str, dtype: type) -> str:
 
 @functools.cache
 def compiled(name: str, dtype: type) -> tuple[Callable[..., None], object]:
-    symbol = f"kernel_{name}.{dtype.__name__}"
+    symbol = f"kernel.{name}.{dtype.__name__}"
     library = llvm.JITLibraryBuilder().add_ir(optimized(name, dtype))
     tracker = (
         library.export_symbol(symbol).add_current_process().link(compiler(), symbol)
@@ -157,11 +150,11 @@ def compiled(name: str, dtype: type) -> tuple[Callable[..., None], object]:
 
 
 def evaluate(name: str, *arrays: np.ndarray) -> np.ndarray:
-    arrays = tuple(np.ascontiguousarray(array) for array in arrays)
     result = np.empty_like(arrays[0])
+    operands = [np.ascontiguousarray(array) for array in (*arrays, result)]
     kernel, _ = compiled(name, result.dtype.type)
-    kernel(result.size, *(a.ctypes.data for a in (*arrays, result)))
-    return result
+    kernel(result.size, *(operand.ctypes.data for operand in operands))
+    return operands[-1]
 
 
 def sample(interval: object, dtype: type, rng: np.random.Generator) -> np.ndarray:
@@ -231,30 +224,42 @@ def test_accuracy(name: str, dtype: type) -> None:
         distance = errors(name, got, arrays)
     worst = int(np.argmax(distance))
     operands = [float(array[worst]) for array in arrays]
-    assert distance[worst] <= ULPS.get(name, 2), (operands, got[worst])
+    assert distance[worst] <= (4 if name == "power" else 2), (operands, got[worst])
 
 
 @BOTH
 @EACH
 def test_special_values(name: str, dtype: type) -> None:
     info = np.finfo(dtype)
-    sizes = [*SPECIALS, info.max, info.tiny, info.smallest_subnormal]
+    sizes = [*SPECIALS, info.max, info.tiny]
+    if name != "gammaln":  # SciPy's is infinite for subnormal numbers
+        sizes.append(info.smallest_subnormal)
     values = [sign * value for value in sizes for sign in (1, -1)]
     points = np.array(list(itertools.product(values, repeat=ARITY[name])), dtype)
     arrays = list(points.T)
     function = getattr(np, name, None) or getattr(scipy.special, name)
     with np.errstate(all="ignore"):
         want, got = function(*arrays), evaluate(name, *arrays)
-        near = np.isfinite(want) & (np.abs(got - want) <= 4 * np.spacing(np.abs(want)))
+        scale = np.maximum(np.abs(want), name in CANCELLING)
+        near = np.isfinite(want) & (np.abs(got - want) <= 4 * np.spacing(scale))
     same = (got == want) | (np.isnan(got) & np.isnan(want)) | (near & (want != 0))
     signs = np.isnan(want) | (np.signbit(got) == np.signbit(want))
     assert np.all(same & signs), points[~(same & signs)]
 
 
-@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+@pytest.mark.parametrize("name", CANCELLING)
+def test_between_poles(name: str) -> None:
+    x = np.random.default_rng(0).uniform(-8.0, 0.0, COUNT)
+    got = evaluate(name, x)
+    reference = REFERENCES.get(name, mpmath.digamma)
+    want = np.array([float(reference(mpmath.mpf(value))) for value in x.tolist()])
+    assert np.all(np.abs(got - want) <= 6 * np.spacing(np.maximum(np.abs(want), 1.0)))
+
+
+@pytest.mark.parametrize("name", ANGULAR)
 @BOTH
 def test_angles_near_multiples_of_half_pi(name: str, dtype: type) -> None:
-    # The first double is nearer to a multiple of pi/2 than any other.
+    # The first is nearer to a multiple of pi/2 than any other number of its type.
     hardest = [6381956970095103.0 * 2.0**797, 2.0**1000, 1e22, 1e300]
     if dtype is np.float32:
         hardest = [16367173.0 * 2.0**72, 2.0**100, 1e22, 1e30]
@@ -281,7 +286,7 @@ def test_loops_are_vectorized(name: str) -> None:
     if "fma" not in llvm.get_host_cpu_features().flatten().replace("-fma", ""):
         pytest.skip("without a fused multiply-add there is a call for each")
     text = optimized(name, np.float64)
-    kernel = text[text.index("define void @kernel_") :]
+    kernel = text[text.index("define void @kernel.") :]
     kernel = kernel[: kernel.index("\n}")]
     assert re.search(r"f(mul|add|div) <\d+ x double>", kernel)
     body = kernel[kernel.index("vector.body:") : kernel.index("middle.block:")]

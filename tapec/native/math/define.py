@@ -10,6 +10,7 @@ from llvmlite import ir
 from . import (
     error_function,
     exponential,
+    gamma,
     hyperbolic,
     inverse_hyperbolic,
     inverse_trigonometric,
@@ -47,6 +48,8 @@ FUNCTIONS: dict[str, Callable[..., Num]] = {
     "hypot": sums.hypot,
     "logaddexp": sums.logaddexp,
     "logaddexp2": sums.logaddexp2,
+    "digamma": gamma.digamma,
+    "gammaln": gamma.gammaln,
     "erf": error_function.erf,
     "erfc": error_function.erfc,
 }

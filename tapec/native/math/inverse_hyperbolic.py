@@ -53,6 +53,6 @@ def arctanh(x: Num) -> Num:
     size = abs(x)
     one = x.constant(1.0)
     ratio = quotient(ordered_sum(one, size), ordered_sum(one, -size))
-    result = 0.5 * log_of_pair(ratio, one * 0.0)
+    result = 0.5 * log_of_pair(ratio)
     outside = where(size.equals(1.0), one * math.inf, math.nan)
     return where(size < 1.0, result, outside).with_sign_of(x)

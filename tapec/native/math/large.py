@@ -27,6 +27,8 @@ LARGE = {"f64": 2.0**30, "f32": 2.0**15}
 # Bytes of the vectors for which there are variants.
 VECTOR_BYTES = (16, 32, 64)
 ATTRIBUTES = ("noinline", "nounwind", "memory(none)", "willreturn")
+# What is rarely called is not worth the time to optimize it.
+COLD = (*ATTRIBUTES, "cold", "optnone")
 KEPT = "llvm.compiler.used"
 
 
@@ -63,6 +65,7 @@ def _define_all(
 ) -> None:
     """The scalar function, and its variants for vectors."""
     anew = _function(module, f"{symbol}.anew", format.type, 1)
+    anew.attributes.add("cold")
     _define_anew(anew, format, of_parts)
     screen = _function(module, symbol, format.type, 2)
     _define_screen(screen, anew, format)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .constants import LN2, LOG2_E, LOG10_2, LOG10_E
 from .exponential import power_of_two
-from .pair import Pair, exact_sum, ordered_sum
+from .pair import Pair, exact_product, exact_sum, ordered_sum
 from .polynomial import polynomial
 from .scalar import Num, Real, at_least, fma, where
 
@@ -74,14 +74,14 @@ def log(x: Num) -> Num:
 def log1p(x: Num) -> Num:
     """log(1 + x), accurate for small x."""
     total = exact_sum(x.constant(1.0), x)
-    result = log_of_pair(total, x.constant(0.0))
+    result = log_of_pair(total)
     return limits(total.hi, result).with_sign_of(x)
 
 
-def log_of_pair(x: Pair, doublings: Num) -> Num:
+def log_of_pair(x: Pair, doublings: Num | None = None) -> Num:
     """log(x 2**doublings) for a positive finite x, accurate also for x near 1."""
     exponent, f = _split_pair(x)
-    return _natural(exponent + doublings, f)
+    return _natural(exponent + doublings if doublings else exponent, f)
 
 
 def log2_of_pair(x: Pair) -> Num:
@@ -121,6 +121,17 @@ def _natural_pair(f: Num) -> Pair:
     lost = fma(half, f, -half_square)
     rest = fma(s, fma(z, polynomial(z, LOG), half_square), -lost)
     return Pair(hi, ((f - hi) - half_square) + rest)
+
+
+def log_pair(x: Num) -> Pair:
+    """log(x) of a positive finite number, to more than working precision."""
+    first, second = LN2[x.format.name]
+    parts = split(x)
+    fraction = _natural_pair(parts.fraction - 1.0)
+    whole = exact_product(parts.exponent, x.constant(first))
+    head = ordered_sum(whole.hi, fraction.hi)
+    lost = fma(parts.exponent, second, whole.lo)
+    return ordered_sum(head.hi, head.lo + (fraction.lo + lost))
 
 
 def _times(x: Pair, hi: float, lo: float) -> Pair:

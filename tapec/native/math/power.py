@@ -60,24 +60,24 @@ def power(x: Num, y: Num) -> Num:
     """x**y."""
     size = abs(x)
     ordinary = _of_floats if x.format is F32 else _of_doubles
-    result = _at_limits(size, y, ordinary(size, y))
-    whole = y.rint().equals(y)
-    half = y * 0.5
+    whole, half = y.rint().equals(y), y * 0.5
+    one, nan = x.constant(1.0), x.constant(math.nan)
+    result = where(size.equals(1.0), one, ordinary(size, y))
+    result = where((x < 0.0) & ~whole, nan, result)
+    result = _at_limits(size, y, result)
     odd = whole & half.rint().differs(half)
     result = where(odd, (result.as_bits() ^ x.sign_bit()).as_num(), result)
-    undefined = (x < 0.0) & (x > -math.inf) & ~(whole | y.is_nan())
-    nan = x.constant(math.nan)
-    result = where(undefined | x.is_nan(), nan, result)
-    return where(y.equals(0.0) | x.equals(1.0), x.constant(1.0), result)
+    result = where(x.is_nan(), x, result)
+    return where(y.equals(0.0), one, result)
 
 
-def _at_limits(size: Num, y: Num, magnitude: Num) -> Num:
-    """size**y, given as `magnitude` where the size is positive, finite and not 1."""
+def _at_limits(size: Num, y: Num, otherwise: Num) -> Num:
+    """size**y where the size is zero or infinite."""
     growing = where(size > 1.0, y, -y) > 0.0
     extreme = where(growing, size.constant(math.inf), 0.0)
-    at_extreme = size.equals(0.0) | size.equals(math.inf)
-    result = where(at_extreme, where(y.is_nan(), y, extreme), magnitude)
-    return where(size.equals(1.0) & ~y.is_nan(), size.constant(1.0), result)
+    extreme = where(y.is_nan(), y, extreme)
+    result = where(size.equals(0.0), extreme, otherwise)
+    return where(size.equals(math.inf), extreme, result)
 
 
 def _of_floats(x: Num, y: Num) -> Num:

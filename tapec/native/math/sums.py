@@ -36,7 +36,7 @@ CBRT = {
 def logaddexp(x: Num, y: Num) -> Num:
     """log(e**x + e**y)."""
     greater, total = _greater_and_total(x, y, exp_parts, 1.0)
-    return greater + log_of_pair(total, x.constant(0.0))
+    return greater + log_of_pair(total)
 
 
 def logaddexp2(x: Num, y: Num) -> Num:
