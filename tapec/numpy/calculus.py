@@ -9,10 +9,10 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.numpy.joining import concatenate
 from tapec.numpy.shapes import moveaxis, reshape
-from tapec.numpy.support import axes_of, axis_of, common_cast, here
+from tapec.numpy.support import as_array, axes_of, axis_of, common_cast, here
 from tapec.ops.correlate import correlate as sliding
 from tapec.ops.index import unslice
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import implements
 
 __all__ = [
     "convolve",
@@ -27,10 +27,10 @@ __all__ = [
 
 @implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = as_tensor(y)
+    y = as_array(y)
     axis = axis_of(axis, y.ndim)
     if x is not None:
-        x = as_tensor(x)
+        x = as_array(x)
         if x.ndim == 1:
             dx = np.diff(x)
             dx = reshape(dx, [dx.size if i == axis else 1 for i in range(y.ndim)])
@@ -50,7 +50,7 @@ if hasattr(np, "trapz"):  # gone in NumPy 2.4
 
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = as_tensor(f)
+    f = as_array(f)
     axes = axes_of(axis, f.ndim)
     if edge_order not in (1, 2):
         raise ValueError("'edge_order' greater than 2 not supported")
@@ -60,7 +60,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if f.dtype.kind not in "fc":
         f = f * 1.0
     slopes = [
-        _slope(f, as_tensor(h), i, edge_order)
+        _slope(f, as_array(h), i, edge_order)
         for i, h in zip(axes, spacings, strict=False)
     ]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
@@ -144,7 +144,7 @@ def _sliding(a: Any, v: Any, mode: str) -> Any:
 
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
-    p, x = as_tensor(p), as_tensor(x)
+    p, x = as_array(p), as_array(x)
     y = np.zeros_like(x * p[:1].sum())
     for i in range(p.shape[0]):
         y = y * x + p[i]
@@ -153,7 +153,7 @@ def polyval(p: Any, x: Any) -> Any:
 
 @implements(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
-    x = as_tensor(x)
+    x = as_array(x)
     n = x.size if N is None else int(N)
     columns = [np.ones_like(x)]
     for _ in range(n - 1):
@@ -166,7 +166,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 def unwrap(
     p: Any, discont: Any = None, axis: int = -1, *, period: Any = 6.283185307179586
 ) -> Any:
-    p = as_tensor(p)
+    p = as_array(p)
     axis = axis_of(axis, p.ndim)
     y = moveaxis(p, axis, -1)
     step = np.diff(y)

@@ -9,11 +9,11 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.numpy.joining import concatenate, stack
 from tapec.numpy.shapes import broadcast_to, moveaxis, reshape
-from tapec.numpy.support import as_tensors, here, integer, integers
+from tapec.numpy.support import as_array, as_arrays, here, integer, integers
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.positions import iota
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import implements
 
 __all__ = [
     "arange",
@@ -49,9 +49,9 @@ def array(
 def _nested(x: Any) -> Any:
     """A nest of lists as one tensor; the parts may be tensors."""
     if not isinstance(x, (list, tuple)):
-        return as_tensor(x)
+        return as_array(x)
     if not _holds_tensor(x):
-        return as_tensor(np.array(x))
+        return as_array(np.array(x))
     parts = [_nested(e) for e in x]
     if len({p.shape for p in parts}) > 1:
         listed = ", ".join(repr(p.type) for p in parts)
@@ -67,7 +67,7 @@ def _holds_tensor(x: Any) -> bool:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return as_tensor(a)
+    return as_array(a)
 
 
 # --- filled arrays ------------------------------------------------------------
@@ -77,21 +77,13 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 def full(
     shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **options: Any
 ) -> Any:
-    value = _nested(fill_value)
-    wanted = value.dtype if dtype is None else np.dtype(dtype)
-    return broadcast_to(_strong(value, wanted), integers(shape))
-
-
-def _strong(value: Any, dtype: np.dtype[Any]) -> Any:
-    """`value` with a dtype of its own, which a Python number has not."""
-    if value.dtype != dtype or value.kind is not value.type:
-        return cast(value, dtype=dtype)
-    return value
+    value = array(fill_value, dtype)
+    return broadcast_to(value, integers(shape))
 
 
 def _filled(shape: Any, dtype: Any, number: int) -> Any:
     scalar = np.dtype(dtype or float).type(number)
-    return broadcast_to(as_tensor(scalar), integers(shape))
+    return broadcast_to(as_array(scalar), integers(shape))
 
 
 @implements(np.zeros)
@@ -114,7 +106,7 @@ def zeros_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
     *, device: Any = None,
 ) -> Any:  # fmt: skip
-    x = as_tensor(a)
+    x = as_array(a)
     return _filled(x.shape if shape is None else shape, dtype or x.dtype, 0)
 
 
@@ -123,7 +115,7 @@ def ones_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
     *, device: Any = None,
 ) -> Any:  # fmt: skip
-    x = as_tensor(a)
+    x = as_array(a)
     return _filled(x.shape if shape is None else shape, dtype or x.dtype, 1)
 
 
@@ -132,7 +124,7 @@ def full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
     shape: Any = None, *, device: Any = None,
 ) -> Any:  # fmt: skip
-    x = as_tensor(a)
+    x = as_array(a)
     wanted = x.dtype if dtype is None else dtype
     return full(x.shape if shape is None else shape, fill_value, wanted)
 
@@ -142,19 +134,19 @@ def full_like(
 
 @implements(np.eye)
 def eye(N: int, M: Any = None, k: int = 0, dtype: Any = float, **options: Any) -> Any:
-    return as_tensor(np.eye(N, M, k, dtype))
+    return as_array(np.eye(N, M, k, dtype))
 
 
 @implements(np.identity)
 def identity(n: int, dtype: Any = None, *, like: Any = None) -> Any:
-    return as_tensor(np.identity(n, dtype))
+    return as_array(np.identity(n, dtype))
 
 
 @implements(np.tri)
 def tri(
     N: int, M: Any = None, k: int = 0, dtype: Any = float, *, like: Any = None
 ) -> Any:
-    return as_tensor(np.tri(N, M, k, dtype))
+    return as_array(np.tri(N, M, k, dtype))
 
 
 # --- ranges -------------------------------------------------------------------
@@ -164,7 +156,7 @@ def tri(
 def arange(*args: Any, dtype: Any = None, **options: Any) -> Any:
     """The length must be known: traced arguments are looked at, which leaves checks."""
     numbers = [a.__index__() if isinstance(a, Operators) else a for a in args]
-    return as_tensor(np.arange(*numbers, dtype=dtype))
+    return as_array(np.arange(*numbers, dtype=dtype))
 
 
 @implements(np.linspace)
@@ -172,7 +164,7 @@ def linspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
-    a, b = (x * 1.0 for x in as_tensors((start, stop)))
+    a, b = (x * 1.0 for x in as_arrays((start, stop)))
     n = integer(num)
     if n < 0:
         raise ValueError(f"Number of samples, {n}, must be non-negative.")
@@ -204,7 +196,7 @@ def geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None,
     axis: int = 0,
 ) -> Any:  # fmt: skip
-    a, b = (x * 1.0 for x in as_tensors((start, stop)))
+    a, b = (x * 1.0 for x in as_arrays((start, stop)))
     y = np.sign(a) * np.exp(linspace(np.log(abs(a)), np.log(abs(b)), num, endpoint))
     return moveaxis(y if dtype is None else cast(y, dtype=np.dtype(dtype)), 0, axis)
 
@@ -215,7 +207,7 @@ def meshgrid(
 ) -> tuple[Any, ...]:
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
-    xs = as_tensors(xi)
+    xs = as_arrays(xi)
     n = len(xs)
     order = list(range(n))
     if indexing == "xy" and n > 1:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tapec.errors import ShapeError
 from tapec.numpy.shapes import reshape, transpose
-from tapec.numpy.support import as_tensors, common_cast, here, only_default
+from tapec.numpy.support import as_arrays, common_cast, here, only_default
 from tapec.ops.cast import cast
 from tapec.ops.matmul import matmul
 from tapec.tensor import implements
@@ -72,7 +72,7 @@ def _read(operands: Sequence[Any]) -> tuple[list[Labels], Labels, list[Any]]:
         arrays = operands[: 2 * n : 2]
         subscripts = [list(s) for s in operands[1 : 2 * n : 2]]
         result = list(operands[-1]) if len(operands) % 2 else None
-    xs = as_tensors(arrays)
+    xs = as_arrays(arrays)
     if len(subscripts) != len(xs):
         text = f"einsum: {len(subscripts)} subscripts for {len(xs)} operands"
         raise here(ShapeError(text))

@@ -9,7 +9,8 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.numpy.shapes import atleast_1d, atleast_2d, atleast_3d, ravel, reshape
 from tapec.numpy.support import (
-    as_tensors,
+    as_array,
+    as_arrays,
     axis_of,
     here,
     integer,
@@ -19,7 +20,7 @@ from tapec.numpy.support import (
 from tapec.ops.cast import cast
 from tapec.ops.join import concatenate as join
 from tapec.ops.join import part
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import implements
 
 __all__ = [
     "append",
@@ -45,7 +46,7 @@ def concatenate(
     casting: str = "same_kind",
 ) -> Any:  # fmt: skip
     only_default("concatenate", out=(out, None), casting=(casting, "same_kind"))
-    xs = as_tensors(arrays)
+    xs = as_arrays(arrays)
     if not xs:
         raise here(ShapeError("concatenate: there is nothing to concatenate"))
     if dtype is not None:
@@ -63,7 +64,7 @@ def stack(
     arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None,
     casting: str = "same_kind",
 ) -> Any:  # fmt: skip
-    xs = as_tensors(arrays)
+    xs = as_arrays(arrays)
     if len({x.shape for x in xs}) != 1:
         listed = " with ".join(repr(x.type) for x in xs) or "nothing"
         raise here(ShapeError(f"stack: shapes differ: {listed}"))
@@ -93,20 +94,20 @@ def dstack(tup: Any) -> Any:
 
 @implements(np.column_stack)
 def column_stack(tup: Any) -> Any:
-    xs = as_tensors(tup)
+    xs = as_arrays(tup)
     return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in xs], 1)
 
 
 @implements(np.append)
 def append(arr: Any, values: Any, axis: Any = None) -> Any:
-    return concatenate((as_tensor(arr), as_tensor(values)), axis)
+    return concatenate((as_array(arr), as_array(values)), axis)
 
 
 @implements(np.block)
 def block(arrays: Any) -> Any:
     depth = _depth(arrays)
     flat = list(_leaves(arrays))
-    ndim = max([depth, *[as_tensor(x).ndim for x in flat]])
+    ndim = max([depth, *[as_array(x).ndim for x in flat]])
     return _block(arrays, depth, ndim)
 
 
@@ -124,7 +125,7 @@ def _leaves(nest: Any) -> Any:
 
 def _block(nest: Any, depth: int, ndim: int) -> Any:
     if depth == 0:
-        x = as_tensor(nest)
+        x = as_array(nest)
         return reshape(x, (1,) * (ndim - x.ndim) + x.shape)
     return concatenate([_block(inner, depth - 1, ndim) for inner in nest], -depth)
 
@@ -134,7 +135,7 @@ def _block(nest: Any, depth: int, ndim: int) -> Any:
 
 @implements(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    x = as_tensor(ary)
+    x = as_array(ary)
     axis = axis_of(axis, x.ndim)
     n = x.shape[axis]
     if np.ndim(indices_or_sections):
@@ -151,7 +152,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    x = as_tensor(ary)
+    x = as_array(ary)
     if not np.ndim(indices_or_sections):
         n = x.shape[axis_of(axis, x.ndim)]
         if n % integer(indices_or_sections):
@@ -162,7 +163,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @implements(np.hsplit)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    x = as_tensor(ary)
+    x = as_array(ary)
     return split(x, indices_or_sections, 0 if x.ndim == 1 else 1)
 
 
@@ -177,7 +178,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
-    x = as_tensor(x)
+    x = as_array(x)
     axis = axis_of(axis, x.ndim)
     rest = x.shape[:axis] + x.shape[axis + 1 :]
     cuts = [part(x, start=i, length=1, axis=axis) for i in range(x.shape[axis])]

@@ -111,7 +111,8 @@ def _surely_below(index: Tensor, n: int) -> bool:
     axis = dict(op.attrs).get("axis")
     if isinstance(axis, tuple):
         axis = axis[0] if len(axis) == 1 else None
-    return n >= (math.prod(source) if axis is None else source[axis])
+    extent = math.prod(source) if axis is None else int(source[axis])
+    return n >= extent
 
 
 def _out_of_range(array: Any, n: int, axis: int, type_: Any) -> Exception:

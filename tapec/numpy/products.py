@@ -9,9 +9,16 @@ import numpy as np
 
 from tapec.errors import ShapeError
 from tapec.numpy.shapes import moveaxis, ravel, reshape, transpose
-from tapec.numpy.support import axis_of, common_cast, here, integers, only_default
+from tapec.numpy.support import (
+    as_array,
+    axis_of,
+    common_cast,
+    here,
+    integers,
+    only_default,
+)
 from tapec.ops import matmul as ops
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import implements
 
 __all__ = ["cross", "dot", "inner", "kron", "matmul", "outer", "tensordot", "vdot"]
 
@@ -65,12 +72,12 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 @implements(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
-    return matmul(np.conjugate(ravel(as_tensor(a))), ravel(b))
+    return matmul(np.conjugate(ravel(as_array(a))), ravel(b))
 
 
 @implements(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return np.sum(np.conjugate(as_tensor(x1)) * x2, axis=axis)
+    return np.sum(np.conjugate(as_array(x1)) * x2, axis=axis)
 
 
 if hasattr(np, "vecdot"):  # NumPy 2.0 has it in linalg only
@@ -126,7 +133,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
-    a, b = as_tensor(a), as_tensor(b)
+    a, b = as_array(a), as_array(b)
     n = max(a.ndim, b.ndim)
     shape_a = (1,) * (n - a.ndim) + a.shape
     shape_b = (1,) * (n - b.ndim) + b.shape

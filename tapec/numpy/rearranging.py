@@ -9,12 +9,12 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.numpy.joining import concatenate
 from tapec.numpy.shapes import broadcast_to, moveaxis, ravel, reshape, transpose
-from tapec.numpy.support import axes_of, axis_of, here, integer, integers
+from tapec.numpy.support import as_array, axes_of, axis_of, here, integer, integers
 from tapec.ops import select as triangles
 from tapec.ops import shape as ops
 from tapec.ops.gather import gather
 from tapec.ops.index import slice_, unslice
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import implements
 
 __all__ = [
     "diag",
@@ -36,7 +36,7 @@ __all__ = [
 
 @implements(np.flip)
 def flip(m: Any, axis: Any = None) -> Any:
-    x = as_tensor(m)
+    x = as_array(m)
     axes = tuple(sorted(axes_of(axis, x.ndim)))
     return ops.flip(x, axis=axes) if axes else x
 
@@ -53,7 +53,7 @@ def fliplr(m: Any) -> Any:
 
 @implements(np.rot90)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    x = as_tensor(m)
+    x = as_array(m)
     one, two = axes_of(axes, x.ndim)
     quarter = k % 4
     if quarter == 0:
@@ -67,7 +67,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 @implements(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     if axis is None:
         total = sum(integers(shift))
         return reshape(roll(ravel(x), total, 0), x.shape)
@@ -84,7 +84,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
 
 @implements(np.tile)
 def tile(A: Any, reps: Any) -> Any:
-    x, times = as_tensor(A), integers(reps)
+    x, times = as_array(A), integers(reps)
     n = max(x.ndim, len(times))
     shape = (1,) * (n - x.ndim) + x.shape
     times = (1,) * (n - len(times)) + times
@@ -96,7 +96,7 @@ def tile(A: Any, reps: Any) -> Any:
 
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     if axis is None:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.ndim)
@@ -128,14 +128,14 @@ def triu(m: Any, k: int = 0) -> Any:
 
 def _matrix(m: Any) -> Any:
     """NumPy broadcasts a vector to as many rows as it has elements."""
-    x = as_tensor(m)
+    x = as_array(m)
     return broadcast_to(x, (x.shape[0], x.shape[0])) if x.ndim == 1 else x
 
 
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """In row-major order a diagonal is a slice with step m + 1."""
-    x = as_tensor(a)
+    x = as_array(a)
     i, j = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
     if i == j:
         raise ValueError("axis1 and axis2 cannot be the same")
@@ -160,7 +160,7 @@ def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
 
 @implements(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
-    x = as_tensor(v)
+    x = as_array(v)
     if x.ndim == 2:
         return diagonal(x, k)
     if x.ndim != 1:
@@ -182,7 +182,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
 def diff(
     a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None
 ) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     axis = axis_of(axis, x.ndim)
     if n < 0:
         raise ValueError(f"diff: order must be non-negative but got {n}")
@@ -197,7 +197,7 @@ def diff(
 def _end(value: Any, x: Any, axis: int) -> Any:
     if value is None or value is np._NoValue:
         return None
-    e = as_tensor(value)
+    e = as_array(value)
     if e.ndim:
         return e
     return broadcast_to(e, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))

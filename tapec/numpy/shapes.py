@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tapec.errors import ShapeError
-from tapec.numpy.support import axes_of, axis_of, here, integers, only_default
+from tapec.numpy.support import as_array, axes_of, axis_of, here, integers, only_default
 from tapec.ops import shape as ops
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import implements
 
 __all__ = [
     "atleast_1d",
@@ -34,7 +34,7 @@ __all__ = [
 def reshape(
     a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None = None
 ) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     wanted = _filled(x.type, integers(shape))
     if order == "F":
         turned = reshape(transpose(x), wanted[::-1])
@@ -56,12 +56,12 @@ def _filled(type_: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    return reshape(a, (-1,) if as_tensor(a).size else (0,), order=order)
+    return reshape(a, (-1,) if as_array(a).size else (0,), order=order)
 
 
 @implements(np.transpose, np.permute_dims)
 def transpose(a: Any, axes: Any = None) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     n = x.ndim
     if axes is None:
         perm = tuple(range(n))[::-1]
@@ -83,7 +83,7 @@ def matrix_transpose(x: Any, /) -> Any:
 
 @implements(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     origin, goal = axes_of(source, x.ndim), axes_of(destination, x.ndim)
     if len(origin) != len(goal):
         raise ValueError("moveaxis: as many source axes as destination axes")
@@ -95,7 +95,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 @implements(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     axis = axis_of(axis, x.ndim)
     start = start + x.ndim if start < 0 else start
     return moveaxis(x, axis, start - 1 if axis < start else start)
@@ -103,7 +103,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 
 @implements(np.swapaxes)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     order = list(range(x.ndim))
     i, j = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
     order[i], order[j] = j, i
@@ -112,7 +112,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 @implements(np.expand_dims)
 def expand_dims(a: Any, axis: Any) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     count = len(axis) if isinstance(axis, (tuple, list)) else 1
     new = axes_of(axis, x.ndim + count)
     rest = iter(x.shape)
@@ -121,7 +121,7 @@ def expand_dims(a: Any, axis: Any) -> Any:
 
 @implements(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Any:
-    x = as_tensor(a)
+    x = as_array(a)
     if axis is None:
         return reshape(x, [n for n in x.shape if n != 1])
     gone = axes_of(axis, x.ndim)
@@ -134,14 +134,14 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 
 @implements(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
-    x = as_tensor(array)
+    x = as_array(array)
     wanted = integers(shape)
     return x if wanted == x.shape else ops.broadcast_to(x, shape=wanted)
 
 
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
-    xs = [as_tensor(a) for a in args]
+    xs = [as_array(a) for a in args]
     shape = np.broadcast_shapes(*[x.shape for x in xs])
     return tuple(broadcast_to(x, shape) for x in xs)
 
@@ -157,7 +157,7 @@ def _at_least(ndim: int, x: Any) -> Any:
 
 
 def _at_least_each(ndim: int, arrays: Any) -> Any:
-    results = tuple(_at_least(ndim, as_tensor(a)) for a in arrays)
+    results = tuple(_at_least(ndim, as_array(a)) for a in arrays)
     return results[0] if len(results) == 1 else results
 
 
@@ -178,15 +178,15 @@ def atleast_3d(*arys: Any) -> Any:
 
 @implements(np.shape)
 def shape(a: Any) -> tuple[int, ...]:
-    return as_tensor(a).shape
+    return as_array(a).shape
 
 
 @implements(np.ndim)
 def ndim(a: Any) -> int:
-    return as_tensor(a).ndim
+    return as_array(a).ndim
 
 
 @implements(np.size)
 def size(a: Any, axis: Any = None) -> int:
-    x = as_tensor(a)
+    x = as_array(a)
     return math.prod(x.shape[i] for i in axes_of(axis, x.ndim))

@@ -16,7 +16,8 @@ from tapec.tensor import Tensor, as_tensor
 
 __all__ = [
     "OutOfRange",
-    "as_tensors",
+    "as_array",
+    "as_arrays",
     "axes_of",
     "axis_of",
     "common_cast",
@@ -24,6 +25,7 @@ __all__ = [
     "integer",
     "integers",
     "only_default",
+    "result_type",
 ]
 
 
@@ -42,9 +44,20 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(normalize_axis_tuple(axis, ndim))
 
 
-def as_tensors(xs: Any) -> list[Tensor]:
-    """Each operand as a tensor; iterates over a tensor's first axis."""
-    return [as_tensor(x) for x in xs]
+def as_array(x: Any) -> Tensor:
+    """`x` as NumPy's `asarray` sees it: a Python number gets a dtype of its own."""
+    t = as_tensor(x)
+    if t.kind is t.type:
+        return t
+    out = Tensor(t.rec, t.value, t.type, t.known)
+    if t.rec is not None:
+        t.rec.track(out)
+    return out
+
+
+def as_arrays(xs: Any) -> list[Tensor]:
+    """Each operand as an array; iterates over a tensor's first axis."""
+    return [as_array(x) for x in xs]
 
 
 def integer(x: Any) -> int:
@@ -62,20 +75,19 @@ def integers(xs: Any) -> tuple[int, ...]:
 
 
 def common_cast(*xs: Any) -> list[Any]:
-    """The operands as tensors of one dtype (Python numbers stay weak)."""
-    tensors = as_tensors(xs)
+    """The operands as arrays of one dtype."""
+    tensors = as_arrays(xs)
     if len({t.dtype for t in tensors}) == 1:
         return list(tensors)
-    common = result_type(*tensors)
+    common = np.result_type(*[t.dtype for t in tensors])
     return [t if t.dtype == common else cast(t, dtype=common) for t in tensors]
 
 
 def result_type(*tensors: Any) -> np.dtype[Any]:
     """`np.result_type` of tensors, weak ones counting as Python numbers."""
     weak = {"i": 0, "f": 0.0, "c": 0j}
-    kinds = [
-        t.dtype if t.kind is t.type else weak[t.dtype.kind] for t in as_tensors(tensors)
-    ]
+    found = [as_tensor(t) for t in tensors]
+    kinds = [t.dtype if t.kind is t.type else weak[t.dtype.kind] for t in found]
     return np.result_type(*kinds)
 
 
