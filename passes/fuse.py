@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from tapec import primitive as lowerings
 from tapec.ir import Emitter, Function, Value, rewrite
 from tapec.native.levels import Levels
-from tapec.native.space import space_of
+from tapec.native.space import extents_of, space_of
 from tapec.ops.const import item
 from tapec.ops.fused import fused
 from tapec.primitive import broadcast_shapes
@@ -128,17 +128,12 @@ def _connected(
 
     for op in ops:
         for a in op.args:
-            if info.levels[a] <= info.levels[op] and space_of_value(a) == space:
+            if info.levels[a] <= info.levels[op] and extents_of(a) == space:
                 parent[find(a)] = find(op)
     parts: dict[Value, list[Value]] = defaultdict(list)
     for op in ops:
         parts[find(op)].append(op)
     return parts.values()
-
-
-def space_of_value(v: Value) -> tuple[int, ...]:
-    """The shape without axes of length 1."""
-    return tuple(n for n in v.shape if n != 1)
 
 
 # --- demand -------------------------------------------------------------------
@@ -190,7 +185,7 @@ def _fill(unit: Unit, info: Levels, groups: dict[Value, Unit]) -> None:
         for a in op.args:
             if a in unit.inside:
                 continue
-            here = groups.get(a) is unit or moves or space_of_value(a) != space
+            here = groups.get(a) is unit or moves or extents_of(a) != space
             if info.inlined(a, op) and (here or info.kind(a) == "number"):
                 unit.inside.add(a)
                 pending.append(a)

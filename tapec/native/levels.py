@@ -10,7 +10,7 @@ from __future__ import annotations
 from tapec import primitive as lowerings
 from tapec.ir import Function, TupleType, Value, users
 from tapec.native.lowering import cost, is_view
-from tapec.native.space import space_of
+from tapec.native.space import extents_of, space_of
 
 __all__ = ["Levels", "folded_transpose"]
 
@@ -53,11 +53,13 @@ class Levels:
     def _kind(self, op: Value) -> str:
         if op.prim.name == "const":
             return "view" if op.shape else "number"
+        if op.prim.name == "item":
+            return "view"
         if is_view(op):
-            same = space_of(op) == space_of(op.args[0])
+            same = extents_of(op) == extents_of(op.args[0])
             return "map" if same and self.kind(op.args[0]) == "map" else "view"
         if isinstance(op.type, TupleType) or cost(op) is None:
-            return "view" if op.prim.name == "item" else "step"
+            return "step"
         if isinstance(op.prim.lower, lowerings.Reduce):
             return "reduce"
         if folded_transpose(op) and all(map(_multiplies, self.users[op])):

@@ -61,7 +61,7 @@ class Product:
 def product(op: Value) -> Product | None:
     """The call that a `matmul` becomes; None if BLAS has no such dtype or size."""
     sizes = (*op.shape, *op.args[0].shape, *op.args[1].shape)
-    if op.dtype not in LETTERS or max(sizes) >= 1 << 31:
+    if op.dtype not in LETTERS or max(sizes) >= 1 << 31 or 0 in op.shape:
         return None
     return Product(op)
 

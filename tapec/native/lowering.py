@@ -25,9 +25,7 @@ _costs: dict[Any, int | None] = {}
 
 def cost(op: Value) -> int | None:
     """Instructions per element of an op in a kernel; None if it cannot be in one."""
-    if not isinstance(op.type, ArrayType) or op.prim.effect or op.prim.may_raise:
-        return None
-    if any(isinstance(n, Dim) for v in (op, *op.args) for n in v.shape):
+    if op.prim.effect or op.prim.may_raise or not all(map(_is_static, (op, *op.args))):
         return None
     lower = op.prim.lower
     if isinstance(lower, lowerings.Index):
@@ -42,6 +40,12 @@ def cost(op: Value) -> int | None:
     if key not in _costs:
         _costs[key] = _dry_run(lower, dtypes, op.dtype, op.attrs)
     return _costs[key]
+
+
+def _is_static(value: Value) -> bool:
+    """An array of known shape."""
+    known = isinstance(value.type, ArrayType)
+    return known and not any(isinstance(n, Dim) for n in value.shape)
 
 
 def is_view(op: Value) -> bool:

@@ -14,17 +14,21 @@ from tapec import primitive as lowerings
 from tapec.ir import Function, Value
 from tapec.native.places import Axis, Place, place
 
-__all__ = ["Pattern", "Space", "patterns", "space_of"]
+__all__ = ["Pattern", "Space", "extents_of", "patterns", "space_of"]
 
 Pattern = tuple[int | None, ...]
 """Per axis of a value the axis of the space that indexes it; None: it has length 1."""
 
 
+def extents_of(value: Value) -> tuple[int, ...]:
+    """The shape without axes of length 1."""
+    return tuple([n for n in value.shape if n != 1])
+
+
 def space_of(op: Value) -> tuple[int, ...]:
     """The space an op runs through."""
     reduced = isinstance(op.prim.lower, lowerings.Reduce)
-    shape = op.args[0].shape if reduced else op.shape
-    return tuple(n for n in shape if n != 1)
+    return extents_of(op.args[0] if reduced else op)
 
 
 def natural(shape: tuple[int, ...]) -> Pattern:

@@ -88,8 +88,7 @@ def make_steps(fn: Function) -> list[Step]:
     folded = _folded(fn)
     steps = []
     for op in fn.ops:
-        silent = op.prim.name in ("const", "item") or is_view(op) or op in folded
-        if silent or _is_empty(op):
+        if op.prim.name in ("const", "item") or is_view(op) or op in folded:
             continue
         written: list[Value | None] = [op]
         if isinstance(op.type, TupleType):
@@ -116,12 +115,3 @@ def _kind(op: Value) -> str:
     if isinstance(lower, lowerings.Library) and lower.routine == "matmul":
         return "library" if product(op) else "host"
     return "host"
-
-
-def _is_empty(op: Value) -> bool:
-    """Nothing to compute. What has an effect or may raise runs all the same."""
-    if op.prim.effect or op.prim.may_raise or isinstance(op.type, TupleType):
-        return False
-    return op.type.size == 0
-
-
