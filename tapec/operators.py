@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from tapec.errors import UnsupportedError, at
 from tapec.ops import arithmetic as ar
 from tapec.ops import logic as lo
 from tapec.primitive import Primitive
-from tapec.recording import locate, state
+from tapec.recording import locate, state, warn
 
 __all__ = ["Operators"]
 
@@ -211,10 +210,12 @@ class Operators:
     def __repr__(self) -> str:
         from tapec.display import describe
 
+        looked(self, "print(x)")
         return describe(self)
 
     def __format__(self, spec: str) -> str:
         if self.ndim == 0 and spec:
+            looked(self, "format(x)")
             return format(self.array.item(), spec)
         return format(repr(self), spec)
 
@@ -229,6 +230,7 @@ def _decide(x: Any, decisive: Any, what: str) -> Any:
     """A number that steers Python: in a trace it leaves a check behind."""
     from tapec.tensor import as_tensor, check_equal
 
+    looked(x, "bool(x)" if what == "the truth value" else "x.__index__()")
     array = x.array
     if array.size != 1:
         raise ValueError(
@@ -248,6 +250,13 @@ def _decide(x: Any, decisive: Any, what: str) -> Any:
     return number.item()
 
 
+def looked(x: Any, how: str) -> None:
+    """Numbers leave the recording at the user's own wish: `explain` will say so."""
+    rec = state.recording
+    if rec is not None:
+        rec.look(x, how)
+
+
 _warned: set[tuple[str, int | None]] = set()
 
 
@@ -259,11 +268,9 @@ def _look(x: Any, how: str, remedy: str) -> np.ndarray[Any, Any]:
         if rec.is_trace:
             text = f"{how} on a traced value would freeze a number; use {remedy}"
             raise at(UnsupportedError(text), loc)
+        rec.look(x, how)
         place = (loc.filename, loc.line) if loc else ("", None)
-        if rec.differentiable(x) and place not in _warned:
+        if rec.tapes and place not in _warned and rec.differentiable(x):
             _warned.add(place)
-            warnings.warn(
-                f"{how}: the gradient stops here ({place[0]}:{place[1]}); use {remedy}",
-                stacklevel=3,
-            )
+            warn(f"{how}: the gradient stops here; use {remedy}")
     return x.array  # type: ignore[no-any-return]

@@ -9,19 +9,18 @@ key by place; those that turn out to vary become inputs of the program.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapec import recording
 from tapec.interpret import evaluate
-from tapec.ir import Function, Value, substitute
+from tapec.ir import Function, Value, exact, substitute
 from tapec.passes import pipeline
 
-__all__ = ["Entry", "clear", "lookup", "run", "stats"]
+__all__ = ["Entry", "Ready", "clear", "lookup", "run", "stats"]
 
 Array = np.ndarray[Any, Any]
 Build = Callable[[Function], tuple[Function, Any]]
@@ -50,60 +49,68 @@ def key_of(fn: Function) -> tuple[tuple[Any, ...], list[Array]]:
         if op.prim.name == "const" and not op.type.shape:
             literals.append(attrs[0][1].array)
             attrs = ()
+        attrs = exact(attrs) if attrs else attrs
         rows.append((op.prim, tuple([place[a] for a in op.args]), attrs, op.type))
         place[op] = len(place)
     rows.append(tuple([place[r] for r in fn.results]))
     return tuple(rows), literals
 
 
-class Entry:
-    """The programs of one structure: one per set of literals that vary."""
+class Ready(NamedTuple):
+    """A program with the literals of one recording: what is left are the arrays."""
 
-    def __init__(self, literals: list[Array]) -> None:
-        self.first = literals
-        self.varying: tuple[int, ...] = ()
-        self.runs = 0
-        self.function: Function | None = None
-        self.info: Any = None
-        self.program: Any = None
-        self.lock = threading.RLock()
+    function: Function
+    program: Any
+    info: Any
+    literals: list[Array]
 
-    def execute(
-        self, fn: Function, literals: list[Array], arrays: list[Array], build: Build
-    ) -> Sequence[Array]:
-        """Results of the program of `fn`, an instance of this structure."""
-        with self.lock:
-            self._admit(literals)
-            if self.function is None:
-                self.function, self.info = build(_open(fn, self.varying))
-            self.runs += 1
-            if self.program is None and self.runs > 1:
-                self.program = _compiled(self.function)
-        inputs = arrays + [literals[i] for i in self.varying]
+    def run(self, arrays: list[Array]) -> Sequence[Array]:
+        inputs = arrays + self.literals
         if self.program is None:
             return evaluate(self.function, *inputs)
         outputs: Sequence[Array] = self.program(*inputs)
         return outputs
 
+
+class Entry:
+    """The programs of one structure; literals that were seen to vary are inputs."""
+
+    def __init__(self, literals: list[Array]) -> None:
+        self._first = literals
+        self._varying: tuple[int, ...] = ()
+        self._met = 0
+        self._function: Function | None = None
+        self._info: Any = None
+        self._program: Any = None
+        self._lock = threading.RLock()
+
+    def prepare(self, fn: Function, literals: list[Array], build: Build) -> Ready:
+        """The program for `fn`, an instance of this structure."""
+        with self._lock:
+            self._admit(literals)
+            if self._function is None:
+                self._function, self._info = build(_open(fn, self._varying))
+            self._met += 1
+            if self._program is None and self._met > 1:
+                self._program = _compiled(self._function)
+            given = [literals[i] for i in self._varying]
+            return Ready(self._function, self._program, self._info, given)
+
     def _admit(self, literals: list[Array]) -> None:
         """Literals that differ from the first recording become inputs for good."""
         new = [
             i
-            for i, (a, b) in enumerate(zip(self.first, literals, strict=True))
-            if i not in self.varying and a.tobytes() != b.tobytes()
+            for i, (a, b) in enumerate(zip(self._first, literals, strict=True))
+            if i not in self._varying and a.tobytes() != b.tobytes()
         ]
         if new:
-            self.varying = tuple(sorted((*self.varying, *new)))
-            self.function = self.program = None
+            self._varying = tuple(sorted((*self._varying, *new)))
+            self._function = self._program = None
 
 
 def _open(fn: Function, places: Sequence[int]) -> Function:
     """`fn` with the literals at `places` as its last parameters."""
-    consts = [
-        op
-        for op in fn.ops
-        if op.prim.name == "const" and not op.type.shape
-    ]
+    consts = [op for op in fn.ops if op.prim.name == "const" and not op.type.shape]
     chosen = [consts[i] for i in places]
     params = {c: Value(None, (), (), c.type, c.uid) for c in chosen}
     return substitute(fn, params)
@@ -146,10 +153,9 @@ def _note_miss(fn: Function) -> None:
     place = loc.frames[0]
     _misses[place] = _misses.get(place, 0) + 1
     if _misses[place] == MANY:
-        warnings.warn(
+        recording.warn(
             f"{loc!r}: {MANY} recordings of different structure were made here; "
-            "each new one is interpreted, not compiled",
-            stacklevel=4,
+            "each new one is interpreted, not compiled"
         )
 
 
@@ -159,7 +165,7 @@ def run(fn: Function, arrays: list[Array]) -> Sequence[Array]:
         place = dict(zip(fn.params, arrays, strict=True))
         return [place[r] for r in fn.results]
     entry, literals = lookup(fn)
-    return entry.execute(fn, literals, arrays, lambda f: (f, None))
+    return entry.prepare(fn, literals, lambda f: (f, None)).run(arrays)
 
 
 recording.install_run(run)

@@ -8,13 +8,13 @@ for everything that is still wanted.
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,11 +71,11 @@ def _library_globals(namespace: dict[str, Any]) -> bool:
     return inside
 
 
-MOST_FRAMES = 16
+MOST_FRAMES = 32
 
 
-def locate(stop: Any) -> Location | None:
-    """The user's frames from the innermost up to the one whose code is `stop`."""
+def _user_frames(stop: Any) -> tuple[Any, ...] | None:
+    """Code and instruction of the user's frames, innermost first, up to `stop`'s."""
     frame: Any = sys._getframe(3)  # below are `append` and whoever records, never the user
     frames: tuple[Any, ...] = ()
     while frame is not None:
@@ -85,26 +85,49 @@ def locate(stop: Any) -> Location | None:
             inside = _library_globals(namespace)
         if not inside:
             code = frame.f_code
-            frames += ((code, frame.f_lasti),)
+            frames += (code, frame.f_lasti)
             if code is stop or stop is None or len(frames) == MOST_FRAMES:
                 break
         frame = frame.f_back
-    return Location(frames) if frames else None
+    return frames or None
 
 
-_meta = functools.partial(tuple.__new__, Meta)  # a NamedTuple's own call costs twice
+def locate(stop: Any) -> Location | None:
+    """Where the user's code is now, for an error or a warning."""
+    return Meta(loc=_user_frames(stop)).loc
+
+
+def warn(text: str) -> None:
+    """A warning that points at the user's line, whatever calls led here."""
+    frame: Any = sys._getframe(1)
+    level = 2
+    while frame.f_back is not None and _library_globals(frame.f_globals):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(text, stacklevel=level)
 
 
 # --- recordings ---------------------------------------------------------------
+
+
+class Look(NamedTuple):
+    """Where numbers left a recording: of which object, how, at which line."""
+
+    source: weakref.ref[Any]
+    value: Value | None
+    how: str
+    loc: Location | None
 
 
 class Recording:
     """A growing schedule of values and the leaves it starts from.
 
     values: every op in order; a value's uid is its number here (leaves have one too).
-    leaves: parameters of the programs, with the object each one stands for.
-    tapes: those that record now. reads: variables read, with uid and value.
-    looks: where numbers left the recording.
+    leaves: parameters of the programs, with the numbers each one stands for (an array of
+        this moment; in a traced function the object that is read again at each call).
+    tapes: ids of those that record now. holders: how many may still ask for gradients.
+    reads: variables read, with position and value. looks: where numbers left.
+    home: the dictionary of the owning thread's state.
     """
 
     is_trace = False
@@ -115,20 +138,70 @@ class Recording:
         self.scope = ""
         self.stop = stop
         self.closed = False
-        self.tapes: list[Any] = []
+        self.tapes: set[int] = set()
+        self.holders = 0
         self.reads: list[tuple[int, Any, Value]] = []
-        self.looks: list[tuple[Value, str, Location | None]] = []
+        self.looks: list[Look] = []
+        self.home = state.__dict__
         self.lock = threading.RLock()
         self.meta: Meta | None = None
         self._uid = 0
         self._leaf_of: dict[int, tuple[Any, Value]] = {}
         self._fresh: list[weakref.ref[Any]] = []
         self._known: dict[Value, weakref.ref[Any]] = {}
+        self._settled: list[weakref.ref[Any]] = []
 
     @property
     def position(self) -> int:
         """The uid of the next value: tapes are intervals of positions."""
         return self._uid
+
+    # tapes
+
+    def begin(self, tape: Any) -> None:
+        """`tape` records from now on."""
+        self.tapes.add(id(tape))
+        self.home["recording"] = self
+
+    def end(self, tape: Any) -> None:
+        """`tape` stops; after the last one its thread computes at once again.
+
+        May be called by any thread: the collector decides where a lost tape dies.
+        """
+        self.tapes.discard(id(tape))
+        if not self.tapes and not self.is_trace and self.home.get("recording") is self:
+            self.home["recording"] = None
+
+    def release(self) -> None:
+        """One tape less will ask for gradients; the last one frees the recording."""
+        self.holders -= 1
+        if self.holders or self.is_trace:
+            return
+        self.closed = True
+        if self.lock.acquire(blocking=False):  # else: whoever flushes lets go
+            try:
+                self._let_go()
+            finally:
+                self.lock.release()
+
+    def _let_go(self) -> None:
+        """Tensors that are known forget the recording, and it forgets everything.
+
+        What a pending tensor was computed from stays until its number is asked for.
+        """
+        pending = self.pending()
+        for ref in (*self._settled, *self._fresh):
+            t = ref()
+            if t is not None and t.known is not None and t.rec is self:
+                t.rec = t.value = None
+        self._settled.clear()
+        self._known.clear()
+        self._leaf_of.clear()
+        self.reads.clear()
+        self.values.clear()
+        self._fresh = [weakref.ref(t) for t in pending]
+        if not pending:
+            self.leaves.clear()
 
     # recording
 
@@ -138,7 +211,7 @@ class Recording:
         """Note one op of known type."""
         meta = self.meta
         if meta is None:
-            meta = _meta((None, self.scope, locate(self.stop)))
+            meta = Meta(None, self.scope, _user_frames(self.stop))
         value = Value(prim, args, attrs, type_, self._uid, "", meta)
         self._uid += 1
         self.values.append(value)
@@ -155,7 +228,7 @@ class Recording:
         found = self._leaf_of.get(id(source))
         if found is None:
             value = self._new_leaf(ArrayType(array.dtype, array.shape))
-            self.leaves[value] = source
+            self.leaves[value] = source if self.is_trace else array
             found = self._leaf_of[id(source)] = (source, value)
         return found[1]
 
@@ -174,7 +247,7 @@ class Recording:
 
         A caller that sets this puts `meta` back to what it was before.
         """
-        self.meta = Meta(primal.uid, primal.meta.scope, primal.meta.loc)
+        self.meta = primal.meta.belonging_to(primal.uid)
 
     # numbers
 
@@ -203,15 +276,13 @@ class Recording:
         for t in tensors:
             t.settle(found[t.value])
             self._known[t.value] = weakref.ref(t)
-        self._fresh.clear()
-
-    def release(self) -> None:
-        """No tape needs the recording any more: let go of the tensors that are known."""
-        for ref in self._known.values():
+        fresh, self._fresh = self._fresh, []
+        for ref in fresh:
             t = ref()
             if t is not None:
-                t.rec = t.value = None
-        self._known.clear()
+                (self._fresh if t.known is None else self._settled).append(ref)
+        if self.closed and not self.is_trace:
+            self._let_go()
 
     def function(
         self, outputs: Iterable[Value], whole: bool = False
@@ -240,15 +311,38 @@ class Recording:
         schedule = sorted(ops, key=lambda v: v.uid)
         return Function("tape", order, schedule, outputs), [params[v] for v in order]
 
-    def differentiable(self, x: Any) -> bool:
-        """Whether something differentiable was recorded for `x`."""
-        value = getattr(x, "value", None)
-        return value is not None and value.prim is not None and value.dtype.kind in "fc"
-
     def known(self, value: Value) -> Any:
         """The live tensor that holds `value`'s number, or None."""
         ref = self._known.get(value)
-        return None if ref is None else ref()
+        t = None if ref is None else ref()
+        return t if t is not None and t.value is value else None
+
+    # looks
+
+    def look(self, x: Any, how: str) -> None:
+        """Note that the numbers of `x` are taken out of the recording here."""
+        value = getattr(x, "value", None) if getattr(x, "rec", None) is self else None
+        place = locate(self.stop)
+        self.looks.append(Look(weakref.ref(x), value or self.leaf_of(x), how, place))
+
+    def differentiable(self, x: Any) -> bool:
+        """Whether a gradient could pass through `x`: floating numbers feed it."""
+        if x.dtype.kind not in "fc" or not getattr(x, "trainable", True):
+            return False
+        if getattr(x, "rec", None) is not self:
+            return True
+        seen: set[Value] = set()
+        stack = [x.value]
+        while stack:
+            v = stack.pop()
+            if v in seen or type(v.type) is ArrayType and v.dtype.kind not in "fc":
+                continue
+            seen.add(v)
+            if v.prim is None:
+                return True
+            if v.prim.vjp is not None:
+                stack.extend(v.args)
+        return False
 
 
 def array_of(source: Any) -> Array:

@@ -1,176 +1,194 @@
-"""The gradient of a tape as one cached program, and the reason for a missing one."""
+"""The gradient of a tape: one cached program, or ops appended to a recording."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapec import programs
-from tapec.errors import excerpt
 from tapec.ir import Function, Value
 from tapec.operators import Operators
-from tapec.passes.vjp import backpropagate, differentiable, filled
-from tapec.recording import Recording, Trace, array_of, recording_in
-from tapec.tensor import Tensor
+from tapec.passes.vjp import backpropagate, filled
+from tapec.recording import Array, Recording, Trace, array_of, recording_in
+from tapec.tape_sources import Span
+from tapec.tensor import Tensor, as_tensor
 
-__all__ = ["Request", "explain_cut", "gradient_program", "recorded_gradient"]
+__all__ = ["GradientProgram", "Request", "gradients", "recorded_gradient"]
 
 
 class Request(NamedTuple):
-    """d targets / d wrt on a recording; `cuts` says which ops count as constant."""
+    """d targets / d wrt on a recording; what lies outside `span` counts as constant."""
 
     rec: Recording
     targets: list[Value]
     cts: list[Any]
     wrt: list[list[Value]]
-    cuts: Callable[[Value], bool]
+    span: Span
+
+    @property
+    def inline(self) -> bool:
+        """Whether somebody may differentiate the gradient: a tape, or a trace."""
+        return self.rec.is_trace or bool(self.rec.tapes)
 
 
-class Plan(NamedTuple):
-    """A request as a function: results are targets, sources, then values to keep."""
+def gradients(request: Request) -> list[Tensor | None]:
+    """One gradient per source: recorded if it may be differentiated, else computed."""
+    if request.inline:
+        with recording_in(request.rec):
+            return _record(request)
+    program = GradientProgram(request)
+    found = program.run([ct for ct in request.cts if ct is not None])
+    return [None if g is None else Tensor.holding(g) for g in found]
 
-    fn: Function
-    sources: list[Any]
-    wrt: list[Value]
-    pending: list[Any]
-    key: tuple[Any, ...]
+
+def _sum(parts: Sequence[Any]) -> Any:
+    """The sum of those that are there: a variable may have been read several times."""
+    total = None
+    for p in parts:
+        if p is not None:
+            total = p if total is None else total + p
+    return total
 
 
-def gradient_program(request: Request) -> list[Tensor | None]:
-    """The gradients, by a program found or made; live tensors get their numbers too."""
+def _backward(
+    request: Request, rec: Recording, fn: Function, targets: Sequence[Value],
+    wrt: Sequence[Value], seeds: Sequence[Any],
+) -> list[Any]:  # fmt: skip
+    """Record the gradient of `fn` on `rec`; a seed that is None is ones."""
+    given: dict[Value, Any] = {}
+    for v, seed in zip(targets, seeds, strict=True):
+        ct = filled(rec, v.type, 1.0) if seed is None else seed
+        given[v] = given[v] + ct if v in given else ct
+    ops = [op for op in fn.ops if not request.span.cuts(op)]
+    return backpropagate(rec, ops, given, wrt)
+
+
+# --- appended to the recording --------------------------------------------------
+
+
+def _record(request: Request) -> list[Tensor | None]:
     rec = request.rec
-    with rec.lock:
-        plan = _plan(request)
-        entry, literals = programs.lookup(plan.fn, plan.key)
-        arrays = [array_of(s) for s in plan.sources]
-        arrays += [_cotangent(ct, v) for v, ct in _given(request)]
-        outs = entry.execute(
-            plan.fn, literals, arrays, lambda fn: _build(fn, request, plan)
-        )
-        n = len(plan.pending)
-        kept = outs[len(outs) - n :] if n else []
-        values = [t.value for t in plan.pending]
-        rec.settle(plan.pending, dict(zip(values, kept, strict=True)))
-    found = dict(zip(plan.wrt, entry.info, strict=True))
-    grads: list[Tensor | None] = []
-    for group in request.wrt:
-        places = [found[v] for v in group if found.get(v) is not None]
-        total = None
-        for i in places:
-            total = outs[i] if total is None else total + outs[i]
-        grads.append(None if total is None else _held(total))
-    return grads
+    fn, _ = rec.function(request.targets, whole=True)
+    seeds = [
+        None if ct is None else _seed(ct, v)
+        for v, ct in zip(request.targets, request.cts, strict=True)
+    ]
+    flat = list(dict.fromkeys(v for group in request.wrt for v in group))
+    found = _backward(request, rec, fn, request.targets, flat, seeds)
+    by_value = dict(zip(flat, found, strict=True))
+    return [_sum([by_value[v] for v in group]) for group in request.wrt]
 
 
-def recorded_gradient(request: Request) -> Function:
-    """The program of `request` before any pass."""
-    plan = _plan(request)
-    fn, _ = _build(plan.fn, request, plan._replace(pending=[]))
-    return fn
+def _seed(ct: Any, value: Value) -> Tensor:
+    t = as_tensor(ct)
+    return t if t.dtype == value.dtype else t.astype(value.dtype)
 
 
-def _held(array: Any) -> Tensor:
-    array = np.asarray(array)
-    array.flags.writeable = False
-    return Tensor.holding(array)
+# --- as a program of its own ----------------------------------------------------
 
 
-def _given(request: Request) -> list[tuple[Value, Any]]:
-    pairs = zip(request.targets, request.cts, strict=True)
-    return [(v, ct) for v, ct in pairs if ct is not None]
+class GradientProgram:
+    """The program of a request; it can be run for several cotangents.
+
+    Live tensors that have no number yet get theirs from the first run.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._pending = request.rec.pending()
+        self._plan()
+        self._ready: Any = None
+
+    def _plan(self) -> None:
+        """The forward function; results: targets, sources, then values to keep."""
+        rec, request = self.request.rec, self.request
+        base, _ = rec.function(request.targets, whole=True)
+        inside = {*base.params, *base.ops}
+        flat = dict.fromkeys(v for group in request.wrt for v in group)
+        self.wrt = [v for v in flat if v in inside]
+        outputs = [*request.targets, *self.wrt, *(t.value for t in self._pending)]
+        self.fn, self.sources = rec.function(outputs, whole=True)
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        """What else makes the program another one."""
+        cuts = self.request.span.cuts
+        cut = tuple([i for i, op in enumerate(self.fn.ops) if cuts(op)])
+        given = tuple([ct is not None for ct in self.request.cts])
+        return "gradient", len(self.request.targets), len(self.wrt), cut, given
+
+    def run(self, cts: Sequence[Any]) -> list[Array | None]:
+        """One gradient per source, for cotangents of the targets that want one."""
+        rec = self.request.rec
+        wanted = [
+            v
+            for v, ct in zip(self.request.targets, self.request.cts, strict=True)
+            if ct is not None
+        ]
+        with rec.lock:
+            if self._ready is None:
+                entry, literals = programs.lookup(self.fn, self._key)
+                self._ready = entry.prepare(self.fn, literals, self.build)
+            arrays = [array_of(s) for s in self.sources]
+            arrays += [_numbers(ct, v) for v, ct in zip(wanted, cts, strict=True)]
+            outs = self._ready.run(arrays)
+            self._settle(outs)
+        return self._by_source(outs, self._ready.info)
+
+    def _settle(self, outs: Sequence[Array]) -> None:
+        if self._pending:
+            kept = outs[len(outs) - len(self._pending) :]
+            values = [t.value for t in self._pending]
+            self.request.rec.settle(self._pending, dict(zip(values, kept, strict=True)))
+
+    def _by_source(self, outs: Sequence[Array], places: list[Any]) -> list[Any]:
+        of = dict(zip(self.wrt, places, strict=True))
+        found = []
+        for group in self.request.wrt:
+            at = [of[v] for v in group if of.get(v) is not None]
+            total = _sum([outs[i] for i in at])
+            found.append(None if total is None else np.asarray(total))
+        return found
+
+    def build(self, fn: Function) -> tuple[Function, list[int | None]]:
+        """Forward and backward as one function; the place of each source's gradient."""
+        request, n, m = self.request, len(self.request.targets), len(self.wrt)
+        targets, wrt = fn.results[:n], fn.results[n : n + m]
+        trace = Trace.extending(fn)
+        opened = trace.params[len(self.sources) :]
+        trace.params = trace.params[: len(self.sources)]
+        with recording_in(trace):
+            seeds = [
+                None if ct is None else _parameter(trace, v)
+                for v, ct in zip(targets, request.cts, strict=True)
+            ]
+            grads = _backward(request, trace, fn, targets, wrt, seeds)
+        trace.params += opened
+        places: list[int | None] = []
+        results: list[Value] = []
+        for g in grads:
+            places.append(None if g is None else len(results))
+            results += [] if g is None else [g.value]
+        results += fn.results[n + m :]
+        return Function("gradient", trace.params, trace.values, results), places
 
 
-def _cotangent(ct: Any, value: Value) -> Any:
+def _parameter(trace: Trace, value: Value) -> Tensor:
+    p = trace.add_param(value.type, "ct")
+    return Tensor(trace, p, p.type)
+
+
+def _numbers(ct: Any, value: Value) -> Array:
     raw = ct.array if isinstance(ct, Operators) else ct
     return np.asarray(raw, value.dtype)
 
 
-def _plan(request: Request) -> Plan:
-    """The forward function of the request, and what makes its program another one."""
-    rec = request.rec
-    base, _ = rec.function(request.targets, whole=True)
-    inside = {*base.params, *base.ops}
-    wrt = list(dict.fromkeys(v for group in request.wrt for v in group if v in inside))
-    pending = rec.pending()
-    outputs = [*request.targets, *wrt, *(t.value for t in pending)]
-    fn, sources = rec.function(outputs, whole=True)
-    cut = tuple(i for i, op in enumerate(fn.ops) if request.cuts(op))
-    given = tuple(ct is not None for ct in request.cts)
-    key = ("gradient", len(request.targets), len(wrt), cut, given)
-    return Plan(fn, sources, wrt, pending, key)
-
-
-def _build(
-    fn: Function, request: Request, plan: Plan
-) -> tuple[Function, list[int | None]]:
-    """Forward and backward as one function; for each source the place of its gradient."""
-    n = len(request.targets)
-    targets = fn.results[:n]
-    wrt = fn.results[n : n + len(plan.wrt)]
-    keep = fn.results[n + len(plan.wrt) :] if plan.pending else ()
-    trace = Trace.extending(fn)
-    opened = trace.params[len(plan.sources) :]
-    trace.params = trace.params[: len(plan.sources)]
-    with recording_in(trace):
-        seeds: dict[Value, Any] = {}
-        for v, ct in zip(targets, request.cts, strict=True):
-            if ct is None:
-                seed = filled(trace, v.type, 1.0)
-            else:
-                p = trace.add_param(v.type, "ct")
-                seed = Tensor(trace, p, p.type)
-            seeds[v] = seeds[v] + seed if v in seeds else seed
-        grads = backpropagate(trace, fn.ops, seeds, wrt, request.cuts)
-    trace.params += opened
-    places: list[int | None] = []
-    results: list[Value] = []
-    for g in grads:
-        places.append(None if g is None else len(results))
-        results += [] if g is None else [g.value]
-    return Function("gradient", trace.params, trace.values, [*results, *keep]), places
-
-
-def explain_cut(
-    rec: Recording,
-    targets: list[Value],
-    wrt: list[Value],
-    cuts: Callable[[Value], bool],
-) -> str:
-    """Why `wrt` has a gradient or has none."""
-    if not wrt:
-        return (
-            "the source was not recorded by this tape: it is not watched or never used"
-        )
-    fn, _ = rec.function(targets, whole=True)
-    depends, smooth = set(wrt), set(wrt)
-    for op in fn.ops:
-        if any(a in depends for a in op.args):
-            depends.add(op)
-        open_ = op.prim.vjp is not None and not cuts(op)
-        if open_ and any(a in smooth for a in op.args):
-            smooth.add(op)
-    if any(t in smooth and differentiable(t.type) for t in targets):
-        steps = sum(op in smooth for op in fn.ops)
-        return f"the gradient reaches the source through {steps} recorded ops"
-    if any(t in depends for t in targets):
-        cut = next(op for op in fn.ops if op in depends and op not in smooth)
-        why = "outside the tape's recording" if cuts(cut) else "not differentiable"
-        return f"the gradient is cut at {cut.prim.name}, {why}\n{excerpt(cut.meta.loc)}"
-    looks = [(how, loc) for v, how, loc in rec.looks if v in _downstream(rec, wrt)]
-    if looks:
-        how, loc = looks[0]
-        return (
-            f"the target does not depend on the source: {how} took its number out"
-            + (f"\n{excerpt(loc)}" if loc else "")
-        )
-    return "the target does not depend on the source"
-
-
-def _downstream(rec: Recording, wrt: list[Value]) -> set[Value]:
-    found = set(wrt)
-    for op in rec.values:
-        if any(a in found for a in op.args):
-            found.add(op)
-    return found
+def recorded_gradient(request: Request) -> Function:
+    """The program of `request` before any pass."""
+    program = GradientProgram(request)
+    program._pending = []
+    program._plan()
+    fn, _ = program.build(program.fn)
+    return fn

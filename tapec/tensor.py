@@ -15,9 +15,9 @@ import numpy as np
 from tapec import primitive as _primitive
 from tapec.errors import TapecError, TraceError, UnsupportedError, at
 from tapec.ir import ArrayType, TupleType, Type, Value
+from tapec.operators import Operators, looked
 from tapec.ops.cast import cast
 from tapec.ops.const import item
-from tapec.operators import Operators
 from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, locate, state
 
@@ -109,10 +109,13 @@ class Tensor(Operators):
         rec = self.rec
         if rec is None:
             raise TraceError("this tensor has no value")
-        found = rec.flush([self.value])
+        value = self.value
+        found = rec.flush([value])
         if not rec.is_trace and self.known is None:
-            self.settle(found[self.value])
-        return found[self.value]
+            self.settle(found[value])
+        if rec.closed:
+            self.rec = self.value = None
+        return found[value]
 
     def settle(self, array: Array) -> None:
         """From now on the tensor holds `array`."""
@@ -121,13 +124,38 @@ class Tensor(Operators):
 
     def numpy(self) -> Array:
         """The numbers as a read-only NumPy array. Gradients do not pass through it."""
+        looked(self, ".numpy()")
         view = self.array.view()
         view.flags.writeable = False
         return view
 
     def item(self) -> Any:
         """The single number as a Python scalar. Gradients do not pass through it."""
+        looked(self, ".item()")
         return self.array.item()
+
+    # assignment
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """`x[key] = value`: `x` is another value afterwards.
+
+        Functional underneath: what was computed from `x` before keeps the old value, and
+        no other tensor or array changes with it, as NumPy's views would.
+        """
+        from tapec.numpy.indexing import setitem
+
+        rec = state.recording
+        if rec is not None and rec.is_trace and self.rec is not rec:
+            text = (
+                "x[...] = v would change a tensor outside of the traced function; "
+                "assign to a copy (x = x.copy()), or use a Variable"
+            )
+            raise at(UnsupportedError(text), locate(rec.stop))
+        after = setitem(self, key, value)
+        self.rec, self.value = after.rec, after.value
+        self.kind, self.known = after.kind, after.known
+        if self.rec is not None:
+            self.rec.track(self)
 
     # NumPy's protocols
 
@@ -136,6 +164,8 @@ class Tensor(Operators):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *args: Any, **kw: Any
     ) -> Any:
+        if not kw and method == "__call__" and ufunc in _direct:
+            return bind(_direct[ufunc], args, _NO_ATTRS)
         return apply_ufunc(ufunc, method, args, kw)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kw: Any) -> Any:
@@ -295,11 +325,23 @@ def _captured(rec: Recording, x: Array) -> Tensor:
     """
     if x.dtype.kind not in "biufc" or x.dtype.itemsize > 16:
         raise at(_not_traceable(x), locate(rec.stop))
-    source = x
-    if not rec.is_trace and x.flags.writeable:
-        source = x.copy()
-    value = rec.leaf(source, source)
-    return Tensor(rec, value, value.type)
+    if rec.is_trace:
+        value = rec.leaf(x, x)
+        return Tensor(rec, value, value.type)
+    array = x if _frozen(x) else x.copy()
+    value = rec.leaf(array, array)
+    out = Tensor(rec, value, value.type, array)
+    rec.track(out)
+    return out
+
+
+def _frozen(x: Any) -> bool:
+    """Whether nobody can change the numbers of `x`."""
+    while isinstance(x, np.ndarray) and not x.flags.writeable:
+        if x.base is None:
+            return True
+        x = x.base
+    return False
 
 
 def _numbers(x: Any) -> Array:
@@ -371,16 +413,17 @@ def check_equal(t: Tensor, array: Array) -> None:
 
 # --- NumPy's functions --------------------------------------------------------
 
-_ufuncs: dict[Any, Primitive] = {}
+_NO_ATTRS: dict[str, Any] = {}
+_direct: dict[Any, Primitive] = {}
+"""Ufuncs that are one primitive, entered at their first call."""
 
 
-def ufunc_primitives() -> dict[Any, Primitive]:
-    """The primitive behind each ufunc."""
-    if not _ufuncs:
-        for prim in _primitive.PRIMITIVES.values():
-            if isinstance(prim.reference, np.ufunc):
-                _ufuncs.setdefault(prim.reference, prim)
-    return _ufuncs
+def ufunc_primitive(ufunc: Any) -> Primitive | None:
+    """The primitive whose reference is `ufunc`."""
+    for prim in _primitive.PRIMITIVES.values():
+        if prim.reference is ufunc:
+            return prim
+    return None
 
 
 def apply_ufunc(ufunc: np.ufunc, method: str, args: Any, kw: dict[str, Any]) -> Any:
@@ -390,7 +433,9 @@ def apply_ufunc(ufunc: np.ufunc, method: str, args: Any, kw: dict[str, Any]) -> 
     )
     if override is not None:
         return override(*args, **kw)
-    prim = ufunc_primitives().get(ufunc)
+    prim = ufunc_primitive(ufunc)
+    if prim is not None:
+        _direct[ufunc] = prim
     if prim is None or method != "__call__":
         name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
         raise _unsupported(f"np.{name} has no form on tensors")

@@ -9,7 +9,7 @@ import numpy as np
 
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType
-from tapec.operators import Operators
+from tapec.operators import Operators, looked
 from tapec.recording import Array, Trace, isolated, state
 from tapec.tensor import Tensor, apply_function, apply_ufunc, as_tensor
 
@@ -76,11 +76,13 @@ class Variable(Operators):
         return self._array.shape
 
     def numpy(self) -> Array:
-        """The current numbers, read-only."""
+        """The current numbers, read-only. Gradients do not pass through it."""
+        looked(self, ".numpy()")
         return self.array.view()
 
     def item(self) -> Any:
-        """The single number as a Python scalar."""
+        """The single number as a Python scalar. Gradients do not pass through it."""
+        looked(self, ".item()")
         return self.array.item()
 
     def value(self) -> Tensor:
@@ -96,13 +98,17 @@ class Variable(Operators):
             return Tensor.holding(self._array)
         assigned = self._assigned()
         if assigned is not None:
+            if assigned.rec is rec:
+                rec.reads.append((rec.position, self, assigned.value))
             return assigned
-        source = self if rec.is_trace else self._array
-        leaf = rec.leaf(source, self._array)
+        array = self._array
+        leaf = rec.leaf(self if rec.is_trace else array, array)
         if not leaf.name:
             leaf.name = self.name
         rec.reads.append((rec.position, self, leaf))
-        return Tensor(rec, leaf, leaf.type)
+        out = Tensor(rec, leaf, leaf.type, None if rec.is_trace else array)
+        rec.track(out)
+        return out
 
     def _assigned(self) -> Tensor | None:
         rec = state.recording
@@ -121,11 +127,14 @@ class Variable(Operators):
             rec.assigned[id(self)] = (self, t)
             return self
         raw = value.array if isinstance(value, Operators) else value
-        array = np.array(raw, self.dtype)
+        with _commit_lock:
+            self._replace(np.array(raw, self.dtype))
+        return self
+
+    def _replace(self, array: Array) -> None:
         self._fits(array.shape)
         array.flags.writeable = False
         self._array = array
-        return self
 
     def _fits(self, shape: tuple[int, ...]) -> None:
         if shape != self.shape:
@@ -145,12 +154,9 @@ class Variable(Operators):
         if state.recording is not None and state.recording.is_trace:
             return self.assign(ufunc(self.read(), delta))
         raw = delta.array if isinstance(delta, Operators) else delta
-        array = np.asarray(ufunc(self._array, raw))
-        self._fits(array.shape)
-        if array.dtype != self.dtype:
-            array = array.astype(self.dtype)
-        array.flags.writeable = False
-        self._array = array
+        with _commit_lock:  # two threads that add both count
+            array = np.asarray(ufunc(self._array, raw))
+            self._replace(array.astype(self.dtype, copy=False))
         return self
 
     # NumPy's protocols
@@ -177,14 +183,26 @@ class Variable(Operators):
 
     def scatter_add(self, index: Any, value: Any) -> Variable:
         """Add `value` at `index`; repeated indices accumulate."""
-        array = np.array(self.array)
-        np.add.at(array, index, value.array if isinstance(value, Operators) else value)
-        return self.assign(array)
+        return self.assign_add(self._scattered(index, value))
+
+    def scatter_sub(self, index: Any, value: Any) -> Variable:
+        """Subtract `value` at `index`; repeated indices accumulate."""
+        return self.assign_sub(self._scattered(index, value))
+
+    def _scattered(self, index: Any, value: Any) -> Tensor:
+        """Zeros with `value` added at `index`: the cotangent of reading there."""
+        from tapec.numpy.indexing import getitem
+        from tapec.ops.gather import scatter_add
+
+        places = getitem(np.arange(self.size).reshape(self.shape), index)
+        filled = np.broadcast_to(as_tensor(value), places.shape)
+        part = np.ravel(as_tensor(filled).astype(self.dtype))
+        flat = scatter_add(part, np.ravel(places), shape=(self.size,), axis=0)
+        return as_tensor(np.reshape(flat, self.shape))
 
 
 def commit(variables: list[Variable], arrays: list[Array]) -> None:
     """Assign several variables together."""
     with _commit_lock:
         for v, a in zip(variables, arrays, strict=True):
-            a.flags.writeable = False
-            v._array = a
+            v._replace(np.array(a))  # it may be an argument of the function itself

@@ -1,0 +1,256 @@
+"""What a tape is asked about, found on its recording; and why a gradient is missing."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tapec import containers
+from tapec.errors import ShapeError, excerpt
+from tapec.ir import ArrayType, Value
+from tapec.operators import Operators
+from tapec.passes.vjp import differentiable
+from tapec.recording import Recording, warn
+from tapec.tensor import Tensor, as_tensor
+from tapec.variable import Variable
+
+__all__ = [
+    "Asked",
+    "Span",
+    "explain",
+    "is_source",
+    "targets_of",
+    "tensors_of",
+    "value_on",
+    "values_of",
+]
+
+
+class Span:
+    """The positions of a recording at which one tape was recording."""
+
+    def __init__(self) -> None:
+        self._ends: list[list[int | None]] = []
+
+    def open(self, position: int) -> None:
+        self._ends.append([position, None])
+
+    def close(self, position: int) -> None:
+        if self._ends and self._ends[-1][1] is None:
+            self._ends[-1][1] = position
+
+    def forget(self) -> None:
+        self._ends.clear()
+
+    def covers(self, position: int) -> bool:
+        """Whether the tape was recording then."""
+        return any(
+            a <= position and (b is None or position < b)  # type: ignore[operator]
+            for a, b in self._ends
+        )
+
+    def cuts(self, op: Value) -> bool:
+        """Whether `op` is constant for the tape: not recorded, or never differentiable."""
+        if type(op.type) is ArrayType and op.type.dtype.kind not in "fc":
+            return True
+        return op.prim.vjp is None or not self.covers(op.uid)
+
+
+class Asked:
+    """The last question of a tape: `explain` answers it when the recording is gone."""
+
+    def __init__(self) -> None:
+        self.last: Any = None
+        self._targets: list[weakref.ref[Any]] = []
+        self._sources: list[tuple[weakref.ref[Any], list[Value]]] = []
+
+    def note(self, target: Any, sources: list[Any], request: Any) -> None:
+        """Remember a request without keeping its tensors alive."""
+        self.last = request._replace(cts=[None] * len(request.cts))
+        self._targets = [weakref.ref(t) for t in _tensors(target)]
+        self._sources = [
+            (weakref.ref(x), values)
+            for x, values in zip(sources, request.wrt, strict=True)
+        ]
+
+    def source(self, x: Any) -> list[Value] | None:
+        """The values that stood for `x`; None when it was not asked about."""
+        return next((values for ref, values in self._sources if ref() is x), None)
+
+    def target(self, target: Any) -> list[Value] | None:
+        """The values of the target asked about; None when this is another one."""
+        asked = [id(ref()) for ref in self._targets]
+        if self.last is None or asked != [id(t) for t in _tensors(target)]:
+            return None
+        values: list[Value] = self.last.targets
+        return values
+
+
+def _tensors(tree: Any) -> list[Any]:
+    return [t for t in containers.flatten(tree)[0] if isinstance(t, Operators)]
+
+
+def tensors_of(tree: Any, demand: str) -> list[Any]:
+    """The tensors and variables of a container; ValueError for anything else in it."""
+    leaves, structure = containers.flatten(tree)
+    others = [s.data.get() for s in _nodes(structure) if s.kind == "static"]
+    for x in (*leaves, *others):
+        if not isinstance(x, Operators):
+            raise ValueError(
+                f"{demand}, not {type(x).__name__}; make one with tapec.constant(...)"
+            )
+    return leaves
+
+
+def _nodes(s: containers.Structure) -> Iterator[containers.Structure]:
+    yield s
+    for child in s.children:
+        yield from _nodes(child)
+
+
+def is_source(x: Any) -> bool:
+    """Whether `x` can have a gradient; a warning says so when it cannot."""
+    if x.dtype.kind in "fc":
+        return True
+    name = f"variable {x.name!r}" if getattr(x, "name", "") else "a source"
+    remedy = "give it as x.astype(float)" if isinstance(x, Tensor) else "make it float"
+    warn(f"{name} of dtype {x.dtype} has no gradient; {remedy}")
+    return False
+
+
+def value_on(rec: Any, x: Any) -> Value:
+    """The value of the recording that `x` is now."""
+    t = as_tensor(x)
+    if t.rec is rec:
+        return t.value
+    value: Value = rec.leaf_of(t) or rec.leaf(t, t.array)
+    return value
+
+
+def values_of(
+    rec: Recording, x: Any, watched: Any, span: Span, everything: bool
+) -> list[Value]:
+    """The values that stand for source `x`: several for a variable assigned meanwhile.
+
+    watched: what `watch` noted for it, or None. everything: not only that is a source.
+    """
+    if x.dtype.kind not in "fc":
+        return []
+    if watched is None and not (everything and getattr(x, "trainable", True)):
+        return []
+    if isinstance(x, Variable):
+        reads = [(at, leaf) for at, v, leaf in rec.reads if v is x]
+        return list(dict.fromkeys(leaf for at, leaf in reads if span.covers(at)))
+    if watched is not None:
+        return [watched[1]]
+    value = x.value if x.rec is rec else rec.leaf_of(x)
+    return [] if value is None else [value]
+
+
+def targets_of(
+    rec: Recording, target: Any, output_gradients: Any
+) -> tuple[list[Value], list[Any]]:
+    """Differentiable targets on the recording, with their cotangents (None: ones)."""
+    if target is None:
+        raise ValueError("the target is None; give the tensor to differentiate")
+    leaves, _ = containers.flatten(target)
+    given: list[Any] = [None] * len(leaves)
+    if output_gradients is not None:
+        flat, structure = containers.flatten(output_gradients)
+        given = list(_with_gaps(structure, iter(flat)))
+        if len(given) != len(leaves):
+            raise ValueError(f"{len(given)} output_gradients for {len(leaves)} targets")
+    values, cts = [], []
+    for t, ct in zip(leaves, given, strict=True):
+        value = _target(rec, t)
+        if value is None or not differentiable(value.type):
+            continue
+        if ct is not None and np.shape(ct) != value.shape:
+            raise ShapeError(
+                f"output_gradients of shape {np.shape(ct)} for a target {value.type!r}"
+            )
+        values.append(value)
+        cts.append(ct)
+    return values, cts
+
+
+def _with_gaps(s: containers.Structure, leaves: Iterator[Any]) -> Iterator[Any]:
+    """The leaves in order, None where the structure says so."""
+    if s.kind in ("leaf", "none"):
+        yield next(leaves) if s.kind == "leaf" else None
+    for child in s.children:
+        yield from _with_gaps(child, leaves)
+
+
+def _target(rec: Recording, t: Any) -> Value | None:
+    if isinstance(t, Variable):
+        return next((leaf for _, v, leaf in reversed(rec.reads) if v is t), None)
+    if isinstance(t, Tensor):
+        return t.value if t.rec is rec else rec.leaf_of(t)
+    return None
+
+
+# --- explaining ---------------------------------------------------------------
+
+
+def explain(
+    rec: Recording, targets: list[Value], source: Any, wrt: list[Value], span: Span
+) -> str:
+    """Why `source`, which is `wrt` on the recording, has a gradient or has none."""
+    if isinstance(source, Operators) and source.dtype.kind not in "fc":
+        return f"a source of dtype {source.dtype} has no gradient"
+    fn, _ = rec.function(targets, whole=True)
+    depends, smooth = set(wrt), set(wrt)
+    for op in fn.ops:
+        if any(a in depends for a in op.args):
+            depends.add(op)
+        if not span.cuts(op) and any(a in smooth for a in op.args):
+            smooth.add(op)
+    if any(t in smooth and differentiable(t.type) for t in targets):
+        steps = sum(op in smooth for op in fn.ops)
+        return f"the gradient reaches the source through {steps} recorded ops"
+    if any(t in depends for t in targets):
+        cut = next(op for op in fn.ops if op in depends and op not in smooth)
+        return _with_line(f"the gradient is cut at {cut.prim.name}, {_why(cut)}", cut)
+    return _independent(rec, source, wrt)
+
+
+def _why(op: Value) -> str:
+    if op.prim.vjp is None:
+        return "which has no derivative"
+    if type(op.type) is ArrayType and not differentiable(op.type):
+        return f"whose result is {op.type!r}"
+    return "which the tape did not record"
+
+
+def _with_line(text: str, place: Any) -> str:
+    loc = place.meta.loc if isinstance(place, Value) else place.loc
+    line = excerpt(loc)
+    return f"{text}\n{line}" if line else text
+
+
+def _independent(rec: Recording, source: Any, wrt: list[Value]) -> str:
+    """The target was not computed from the source: did its number leave the tape?"""
+    below = set(wrt)
+    for op in _history(rec, wrt):
+        if any(a in below for a in op.args):
+            below.add(op)
+    for look in rec.looks:
+        if look.source() is source or look.value in below:
+            text = (
+                f"the target does not depend on the source: {look.how} took its number"
+            )
+            return _with_line(text, look)
+    if not wrt:
+        return "the source was not recorded by this tape: not watched, or never used"
+    return "the target does not depend on the source"
+
+
+def _history(rec: Recording, wrt: list[Value]) -> list[Value]:
+    """What was recorded of the numbers that were looked at, in order."""
+    looked = [look.value for look in rec.looks if look.value is not None]
+    fn, _ = rec.function(looked, whole=True)
+    return list(fn.ops)
