@@ -9,6 +9,7 @@ import numpy as np
 import tapec.numpy  # noqa: F401
 from tapec import containers
 from tapec.interpret import evaluate
+from tapec.ops.const import with_constants
 from tapec.passes.vjp import vjp
 from tapec.tensor import Tensor
 from tapec.tracing import trace
@@ -33,13 +34,14 @@ def same(found, wanted, tol=1e-12):
 
 
 def recorded(f, *arrays):
-    """The recorded function, and the arrays that its parameters stand for."""
+    """The recorded function; arrays that `f` closes over become constants."""
     leaves, structure = containers.flatten((arrays, {}))
     traced = trace(f, leaves, structure, "f")
     fn = traced.function
-    captured = [traced.bindings, fn.params[len(leaves) :]]
-    assert not captured[1], "a test function captures nothing"
-    return fn
+    captured = map(np.array, traced.bindings.sources)
+    return with_constants(
+        fn, dict(zip(fn.params[len(leaves) :], captured, strict=True))
+    )
 
 
 def check(f, *arrays, order=2, tol=1e-5, exact=1e-12):
