@@ -91,6 +91,7 @@ class Compiled:
         static_argnums: int | Iterable[int] = (),
         static_argnames: str | Iterable[str] = (),
     ) -> None:
+        functools.update_wrapper(self, fun)  # first: `fun` may be Compiled itself
         self.fun = fun
         self.body = body
         self._static_names = _static_names(fun, static_argnums, static_argnames)
@@ -98,7 +99,6 @@ class Compiled:
         self._log: list[str] = []
         self._lock = threading.RLock()
         self._gave_up = False
-        functools.update_wrapper(self, fun)
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         if state.recording is not None:
