@@ -33,8 +33,12 @@ LONG = 200_000
 
 
 def compile(fn: Function) -> Program:
-    """The native program of an optimized function (after `fuse`)."""
-    return Program(fn)
+    """The native program of an optimized function (after `fuse`).
+
+    As in `interpret.evaluate`, the contents of `assign` effects follow the results.
+    """
+    ops = [op for op in fn.ops if op.prim.name != "assign"]
+    return Program(fn.with_(ops=ops, results=fn.outputs))
 
 
 class _Frame:
