@@ -77,7 +77,7 @@ def finish(out: Any, shape: tuple[int, ...], axes: Axes, keepdims: Any) -> Any:
 # --- sums and products --------------------------------------------------------
 
 
-@implements(np.sum, (np.add, "reduce"))
+@implements(np.sum)
 def sum(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE,
     initial: Any = NONE, where: Any = NONE,
@@ -91,7 +91,7 @@ def sum(
     return finish(total, x.shape, axes, keepdims)
 
 
-@implements(np.prod, (np.multiply, "reduce"))
+@implements(np.prod)
 def prod(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NONE,
     initial: Any = NONE, where: Any = NONE,
@@ -131,7 +131,7 @@ def _extremum(
     return finish(found, x.shape, axes, keepdims)
 
 
-@implements(np.max, np.amax, (np.maximum, "reduce"))
+@implements(np.max, np.amax)
 def max(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = NONE,
     initial: Any = NONE, where: Any = NONE,
@@ -139,7 +139,7 @@ def max(
     return _extremum(ops.max_, np.maximum, a, axis, out, keepdims, initial, where)
 
 
-@implements(np.min, np.amin, (np.minimum, "reduce"))
+@implements(np.min, np.amin)
 def min(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = NONE,
     initial: Any = NONE, where: Any = NONE,
@@ -162,7 +162,7 @@ def truth(a: Any) -> Any:
     return x if x.dtype.kind == "b" else np.not_equal(x, 0)
 
 
-@implements(np.any, (np.logical_or, "reduce"))
+@implements(np.any)
 def any(
     a: Any,
     axis: Any = None,
@@ -177,7 +177,7 @@ def any(
     return finish(ops.any_(x, axis=axes), x.shape, axes, keepdims)
 
 
-@implements(np.all, (np.logical_and, "reduce"))
+@implements(np.all)
 def all(
     a: Any,
     axis: Any = None,

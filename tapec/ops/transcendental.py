@@ -9,6 +9,7 @@ import numpy as np
 
 from tapec.ops.complex import conj
 from tapec.ops.select import where
+from tapec.ops.special import expit
 from tapec.primitive import Primitive, elementwise
 
 __all__ = [
@@ -218,25 +219,25 @@ arctanh = _function(np.arctanh, "The number whose tanh is x.", _arctanh_d, INSID
 # --- sums of exponentials -----------------------------------------------------
 
 
-def _share(x: Any, out: Any) -> Any:
-    """x - out, and -inf where the sum is 0 or infinite: no share in it, never nan."""
-    return where(np.isfinite(out), x - out, -np.inf)
+def _share(difference: Any, out: Any) -> Any:
+    """The part of one operand in the sum; none where the sum is 0 or infinite."""
+    return expit(where(np.isfinite(out), difference, -np.inf))
 
 
 def _logaddexp_dx(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    return ct * np.exp(_share(x, out))
+    return ct * _share(x - y, out)
 
 
 def _logaddexp_dy(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    return ct * np.exp(_share(y, out))
+    return ct * _share(y - x, out)
 
 
 def _logaddexp2_dx(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    return ct * np.exp2(_share(x, out))
+    return ct * _share(LOG2 * (x - y), out)
 
 
 def _logaddexp2_dy(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    return ct * np.exp2(_share(y, out))
+    return ct * _share(LOG2 * (y - x), out)
 
 
 logaddexp = elementwise(
