@@ -214,15 +214,32 @@ def _no_location() -> None:
     return None
 
 
-class Meta(NamedTuple):
+class Meta:
     """What is known of an op besides its meaning; shared between values, never compared.
 
     primal: uid of the forward value a gradient op belongs to; scope: name scope path.
     """
 
-    primal: int | None = None
-    scope: str = ""
-    loc: Location | None = None
+    __slots__ = ("_loc", "primal", "scope")
+
+    def __init__(self, primal: int | None = None, scope: str = "", loc: Any = None):
+        self.primal = primal
+        self.scope = scope
+        self._loc = loc
+
+    @property
+    def loc(self) -> Location | None:
+        """The place in the user's code; kept as a flat tuple of frames until asked for."""
+        if type(self._loc) is tuple:
+            self._loc = Location(tuple(zip(self._loc[::2], self._loc[1::2], strict=True)))
+        return self._loc  # type: ignore[no-any-return]
+
+    def belonging_to(self, primal: int | None) -> Meta:
+        """The same for an op of the gradient of `primal`."""
+        return Meta(primal, self.scope, self._loc)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Meta, (self.primal, self.scope)
 
 
 NO_META = Meta()
@@ -509,7 +526,7 @@ def renumber(fn: Function) -> Function:
     for i, v in enumerate(itertools.chain(fn.params, fn.ops)):
         meta = v.meta
         if meta.primal is not None:
-            meta = meta._replace(primal=numbers.get(meta.primal))
+            meta = meta.belonging_to(numbers.get(meta.primal))
         args = tuple(new[a] for a in v.args)
         new[v] = Value(v.prim, args, v.attrs, v.type, i, v.name, meta)
     return Function(

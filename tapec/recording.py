@@ -123,7 +123,7 @@ class Recording:
     """A growing schedule of values and the leaves it starts from.
 
     values: every op in order; a value's uid is its number here (leaves have one too).
-    leaves: parameters of the programs, with the numbers each one stands for (an array of
+    leaves: parameters of the programs, with the numbers each stands for (an array of
         this moment; in a traced function the object that is read again at each call).
     tapes: ids of those that record now. holders: how many may still ask for gradients.
     reads: variables read, with position and value. looks: where numbers left.
@@ -335,7 +335,7 @@ class Recording:
         stack = [x.value]
         while stack:
             v = stack.pop()
-            if v in seen or type(v.type) is ArrayType and v.dtype.kind not in "fc":
+            if v in seen or (type(v.type) is ArrayType and v.dtype.kind not in "fc"):
                 continue
             seen.add(v)
             if v.prim is None:

@@ -114,7 +114,7 @@ class Tensor(Operators):
         if not rec.is_trace and self.known is None:
             self.settle(found[value])
         if rec.closed:
-            self.rec = self.value = None
+            self.rec = self.value = None  # type: ignore[assignment]
         return found[value]
 
     def settle(self, array: Array) -> None:
@@ -139,8 +139,8 @@ class Tensor(Operators):
     def __setitem__(self, key: Any, value: Any) -> None:
         """`x[key] = value`: `x` is another value afterwards.
 
-        Functional underneath: what was computed from `x` before keeps the old value, and
-        no other tensor or array changes with it, as NumPy's views would.
+        Functional underneath: what was computed from `x` before keeps the old value,
+        and no other tensor or array changes with it, as NumPy's views would.
         """
         from tapec.numpy.indexing import setitem
 
