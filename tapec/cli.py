@@ -130,6 +130,92 @@ def _read(file: str) -> str:
         raise UsageError(f"{file}: not UTF-8 text") from None
 
 
+# --- show -------------------------------------------------------------------
+
+
+def _show_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target",
+        metavar="FILE.py:FUNCTION",
+        help="a decorated or plain function; also package.module:FUNCTION",
+    )
+    parser.add_argument(
+        "--args",
+        metavar="ARGS",
+        help='arguments as in a call, for example "np.ones(3), 2.0"; the default is '
+        "the tuple FUNCTION_args or example_args of the file",
+    )
+    parser.add_argument(
+        "--stage",
+        default="optimized",
+        help="recorded, the name of a pass, optimized (the default), llvm or asm",
+    )
+    parser.add_argument(
+        "--source", action="store_true", help="add the line of your code to each op"
+    )
+    parser.add_argument("--svg", metavar="PATH", help="write a picture of it")
+
+
+def _show(args: argparse.Namespace) -> int:
+    from tapec.show import ShowError, inspection_of
+
+    try:
+        inspection = inspection_of(args.target, args.args)
+    except ShowError as error:
+        raise UsageError(str(error)) from None
+    native = {"llvm": inspection.llvm, "asm": inspection.asm}
+    if args.stage in native:
+        sys.stdout.write(f"{native[args.stage]()}\n")
+        return 0
+    try:
+        text = inspection.text(args.stage, source=args.source)
+    except KeyError as error:
+        raise UsageError(f"--stage: {error.args[0]}, llvm, asm") from None
+    sys.stdout.write(f"{text}\n")
+    if args.svg is not None:
+        try:
+            inspection.svg(args.svg, stage=args.stage)
+        except OSError as error:
+            raise UsageError(f"{args.svg}: {error.strerror}") from None
+    return 0
+
+
+# --- demo and doctor --------------------------------------------------------
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        default=".",
+        help="where digits.svg goes (default: here)",
+    )
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from tapec.demo.program import run
+
+    try:
+        run(args.out)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return 130
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from tapec.doctor import examine, table
+
+    rows = list(examine())
+    sys.stdout.write(f"{table(rows)}\n")
+    return 0 if all(row.fine for row in rows) else 1
+
+
 COMMANDS = (
+    Command("demo", "learn to read handwritten digits", _demo_arguments, _demo),
+    Command("doctor", "check this installation", lambda parser: None, _doctor),
+    Command("show", "print the IR of a function in a file", _show_arguments, _show),
     Command("opt", "run passes on the text of a function", _opt_arguments, _opt),
 )

@@ -37,11 +37,11 @@ LAYERS = (
     {"programs"},
     {"tape", "transform", "inspect"},
     {"tf"},
-    {"tapec", "cli", "__main__", "demo"},
+    {"tapec", "cli", "__main__", "demo", "doctor", "show"},
 )
 
 # May import anything: programs that use tapec as a user does.
-FREE = {"demo"}
+FREE = {"demo", "doctor"}
 
 # These have a single importer, and it imports them lazily.
 ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "cli"}

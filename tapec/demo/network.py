@@ -9,6 +9,8 @@ import tapec
 
 __all__ = ["DECAY", "Weights", "accuracy", "initial", "logits", "loss", "one_hot"]
 
+__tapec_user__ = True  # its lines are shown as the user's own
+
 Floats = NDArray[np.float64]
 
 PIXELS, HIDDEN, DIGITS = 64, 32, 10

@@ -15,8 +15,6 @@ from tapec.demo.terminal import Progress, Screen, seconds
 
 __all__ = ["Effort", "Result", "run"]
 
-MANY_LINES = 60
-
 
 class Effort(NamedTuple):
     """How much the demo does. `budget`: seconds for each row of measurements."""
@@ -190,14 +188,16 @@ def _show(screen: Screen, digits: data.Split, out: Path) -> Path:
         f"{len(recorded.ops)} ops recorded, {backward} of them the gradient; "
         f"{len(optimized.ops)} after optimization:"
     )
-    screen.line()
-    text = inspection.text("optimized").splitlines()
-    screen.lines(line.expandtabs() for line in text[:MANY_LINES])
-    if len(text) > MANY_LINES:
-        screen.line(f"... and {len(text) - MANY_LINES} more lines")
+    *kernels, main = inspection.text("optimized").split("\n\n")
+    screen.lines(["", *main.splitlines()])
+    if kernels:
+        largest = max(kernels, key=lambda text: text.count("\n"))
+        screen.line()
+        screen.line(f"and the largest of its {len(kernels)} kernels, each one loop:")
+        screen.lines(["", *largest.splitlines()])
     out.mkdir(parents=True, exist_ok=True)
     picture = out / "digits.svg"
-    inspection.svg(picture)
+    inspection.svg(picture, "optimized")
     screen.heading(f"{picture} shows the forward and the backward graph.")
     screen.line()
     return picture

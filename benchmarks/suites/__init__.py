@@ -1,0 +1,17 @@
+"""The benchmarks: each module has `run(quick) -> Table`, entered in `SUITES`."""
+
+from benchmarks.suites import (
+    demo_gradient,
+    peers,
+    recording,
+    second_tape,
+    tape_length,
+)
+
+SUITES = {
+    "peers": peers.run,
+    "recording": recording.run,
+    "tape100k": tape_length.run,
+    "second_tape": second_tape.run,
+    "demo_gradient": demo_gradient.run,
+}

@@ -1,0 +1,130 @@
+"""Every example runs, and prints what it says it shows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+EXPECTED = {
+    "01_grad": """\
+df/dx   [1.       0.839949 0.029598]
+value   1.756649
+and dw  [0.       0.209987 0.009866]
+cube'   27.0
+cube''  18.0
+""",
+    "02_tape": """\
+z     1.55481
+dz/dx [ 0.909297 -0.756802 -0.279415]
+dz/dy [1.682942 1.818595 0.28224 ]
+speed 12.0  acceleration 12.0
+floor None
+the gradient is cut at floor, which has no derivative
+...
+    steps = np.floor(x)
+            ^^^^^^^^^^^
+""",
+    "03_training_step": """\
+step   0   loss 19.966159
+...
+step 100   loss 0.000000
+w [ 1.  -2.   0.5]
+b 4.0
+compiled 1 time
+""",
+    "04_logistic_regression": """\
+loss       0.
+gradient   {'w': True, 'b': True}
+accuracy   0.
+parameters {'w': [
+""",
+    "05_branches": """\
+huber'(0.5) = 0.5
+huber'(3.0) = 1.0
+huber'(-3.0) = -1.0
+huber'(0.25) = 0.25
+versions: 2
+1. first call: float
+2. another branch was taken at
+...
+    if abs(x) < 1.0:
+       ^^^^^^^^^^^^
+sqrt(2.0) = 1.414214, slope 0.353553
+sqrt(9.0) = 3.000000, slope 0.166667
+""",
+    "06_inspect": """\
+<Inspection of f: 
+...
+stage
+recorded
+...
+func @f(%x: f64[2], %w: f64[2]) {
+  %3: f64[2] = multiply %
+...
+--- what cse did: the second tanh is the first
+...
+-  %8: f64[2] = tanh %7
+...
+--- why there is no %8 in the end
+%8: f64[2] = tanh %7
+...
+                                  ^^^^^^^^^^^^^^
+...
+cse: %8 became %4
+...
+wrote inspect.svg
+""",  # noqa: W291
+    "08_scipy_optimize": """\
+BFGS      reached the minimum
+L-BFGS-B  reached the minimum
+CG        reached the minimum
+compiled 1 time
+""",
+}
+
+
+def test_every_example_is_here():
+    assert sorted(EXPECTED) == sorted(p.stem for p in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_example(name, tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / f"{name}.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not missing(EXPECTED[name], done.stdout), done.stdout
+
+
+def missing(expected: str, output: str) -> str:
+    """The first expected line that does not begin a line of the output, in order."""
+    lines = iter(output.splitlines())
+    skip = False
+    for wanted in expected.splitlines():
+        if wanted == "...":
+            skip = True
+            continue
+        for line in lines:
+            if line.startswith(wanted):
+                break
+            if line and not skip:
+                return wanted
+        else:
+            return wanted
+        skip = False
+    return ""
+
+
+def test_the_comparison_itself():
+    assert not missing("a\n...\nc", "a\nb\nc 1\n")
+    assert missing("a\nc", "a\nb\nc") == "c"
+    assert missing("a\n...\nd", "a\nb\nc") == "d"
