@@ -27,8 +27,6 @@ LARGE = {"f64": 2.0**30, "f32": 2.0**15}
 # Bytes of the vectors for which there are variants.
 VECTOR_BYTES = (16, 32, 64)
 ATTRIBUTES = ("noinline", "nounwind", "memory(none)", "willreturn")
-# What is rarely called is not worth the time to optimize it.
-COLD = (*ATTRIBUTES, "cold", "optnone")
 KEPT = "llvm.compiler.used"
 
 
@@ -148,12 +146,11 @@ def _define_variant(
 
 def _keep(module: ir.Module, functions: list[ir.Function]) -> None:
     """Keep functions that nothing calls yet from being removed."""
-    kept = list(functions)
-    if KEPT in module.globals:
-        kept += module.globals[KEPT].initializer.constant
-        del module.globals[KEPT]
-    kind = ir.ArrayType(ir.PointerType(), len(kept))
-    table = ir.GlobalVariable(module, kind, KEPT)
-    table.linkage = "appending"
-    table.section = "llvm.metadata"
-    table.initializer = ir.Constant(kind, kept)
+    table = module.globals.get(KEPT)
+    if table is None:
+        table = ir.GlobalVariable(module, ir.ArrayType(ir.PointerType(), 0), KEPT)
+        table.linkage, table.section = "appending", "llvm.metadata"
+        table.initializer = ir.Constant(table.value_type, [])
+    kept = [*table.initializer.constant, *functions]
+    table.value_type = ir.ArrayType(ir.PointerType(), len(kept))
+    table.initializer = ir.Constant(table.value_type, kept)

@@ -79,7 +79,10 @@ def log1p(x: Num) -> Num:
 
 
 def log_of_pair(x: Pair, doublings: Num | None = None) -> Num:
-    """log(x 2**doublings) for a positive finite x, accurate also for x near 1."""
+    """log(x 2**doublings) for a positive finite x, accurate also for x near 1.
+
+    As in `log2_of_pair`, x must not be subnormal.
+    """
     exponent, f = _split_pair(x)
     return _natural(exponent + doublings if doublings else exponent, f)
 
@@ -94,7 +97,7 @@ def log2_of_pair(x: Pair) -> Num:
 
 def _split_pair(x: Pair) -> tuple[Num, Num]:
     """k and f such that x = 2**k (1 + f)."""
-    parts = split(x.hi)
+    parts = split(x.hi, subnormal=False)
     # Where the bound acts, the second part no longer counts.
     scale = power_of_two(at_least(-parts.exponent, -100.0))
     return parts.exponent, fma(x.lo, scale, parts.fraction - 1.0)

@@ -9,7 +9,7 @@ from .exponential import EXP2, nearest, power_of_two, scaled
 from .logarithm import split
 from .pair import Pair, ordered_sum, product, quotient_of
 from .polynomial import estrin, polynomial
-from .scalar import F32, Num, at_least, at_most, fma, where
+from .scalar import F32, Flag, Num, at_least, at_most, fma, where
 
 # log2((1 + s) / (1 - s)) = s (FIRST + z (THIRD + z P(z))) in z = s**2 <= 0.0295:
 # relative error 2**-65.
@@ -54,47 +54,48 @@ SHORT_EXP2 = (
 # Beyond these exponents, of either sign, the power is infinite or zero.
 EXPONENT_MOST = 1100.0
 FLOAT_MOST = 200.0
+# Greater powers of any double but 1 and -1 are infinite or zero, too.
+Y_MOST = 2.0**1000
 
 
 def power(x: Num, y: Num) -> Num:
     """x**y."""
-    size = abs(x)
-    ordinary = _of_floats if x.format is F32 else _of_doubles
-    whole, half = y.rint().equals(y), y * 0.5
-    one, nan = x.constant(1.0), x.constant(math.nan)
-    result = where(size.equals(1.0), one, ordinary(size, y))
-    result = where((x < 0.0) & ~whole, nan, result)
-    result = _at_limits(size, y, result)
+    one, half = x.constant(1.0), y * 0.5
+    whole = y.rint().equals(y)
     odd = whole & half.rint().differs(half)
+    # Finite, so that the product with log2(1) is zero.
+    exponent = at_least(at_most(y.widen(), Y_MOST), -Y_MOST)
+    power_of_size = _of_floats if x.format is F32 else _of_doubles
+    result = power_of_size(x, exponent, (x < 0.0) & ~whole).narrow(x.format)
     result = where(odd, (result.as_bits() ^ x.sign_bit()).as_num(), result)
-    result = where(x.is_nan(), x, result)
-    return where(y.equals(0.0), one, result)
+    return where(y.equals(0.0) | x.equals(1.0), one, result)
 
 
-def _at_limits(size: Num, y: Num, otherwise: Num) -> Num:
-    """size**y where the size is zero or infinite."""
-    growing = where(size > 1.0, y, -y) > 0.0
-    extreme = where(growing, size.constant(math.inf), 0.0)
-    extreme = where(y.is_nan(), y, extreme)
-    result = where(size.equals(0.0), extreme, otherwise)
-    return where(size.equals(math.inf), extreme, result)
+def _at_limits(x: Num, logarithm: Num, undefined: Flag) -> Num:
+    """log2 |x|: as given, but NaN if undefined, and infinite for zero and infinity."""
+    size = abs(x)
+    result = where(undefined, logarithm.constant(math.nan), logarithm)
+    result = where(size < math.inf, result, size.widen())
+    return where(size.equals(0.0), logarithm.constant(-math.inf), result)
 
 
-def _of_floats(x: Num, y: Num) -> Num:
-    """x**y for positive floats, in double precision."""
-    parts = split(x.widen(), subnormal=False)
+def _of_floats(x: Num, y: Num, undefined: Flag) -> Num:
+    """|x|**y for a float x and a finite y, in double precision."""
+    parts = split(abs(x).widen(), subnormal=False)
     s = (parts.fraction - 1.0) / (parts.fraction + 1.0)
     logarithm = fma(s, polynomial(s * s, SHORT), parts.exponent)
-    exponent = y.widen() * logarithm
+    exponent = y * _at_limits(x, logarithm, undefined)
     bounded = at_least(at_most(exponent, FLOAT_MOST), -FLOAT_MOST)
     n = nearest(bounded).number
     power_of_rest = estrin(bounded - n, [float.fromhex(c) for c in SHORT_EXP2])
-    return (power_of_two(n) * power_of_rest).narrow(x.format)
+    return power_of_two(n) * power_of_rest
 
 
-def _of_doubles(x: Num, y: Num) -> Num:
-    """x**y for positive doubles."""
-    return _exp2(_times(_log2(x), y))
+def _of_doubles(x: Num, y: Num, undefined: Flag) -> Num:
+    """|x|**y for a finite y."""
+    logarithm = _log2(abs(x))
+    hi = _at_limits(x, logarithm.hi, undefined)
+    return _exp2(_times(Pair(hi, logarithm.lo), y))
 
 
 def _log2(x: Num) -> Pair:

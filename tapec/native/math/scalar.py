@@ -217,10 +217,6 @@ class Num:
         """The correctly rounded square root."""
         return self.intrinsic("llvm.sqrt")
 
-    def floor(self) -> Num:
-        """The greatest integer below."""
-        return self.intrinsic("llvm.floor")
-
     def rint(self) -> Num:
         """The nearest integer, ties to even."""
         return self.intrinsic("llvm.rint")
@@ -252,12 +248,6 @@ def where(flag: Flag, yes: Num, no: Real) -> Num:
     """`yes` if the flag is set, else `no`."""
     value = flag.builder.select(flag.value, yes.value, yes.coerce(no).value)
     return Num(flag.builder, value, yes.format)
-
-
-def where_bits(flag: Flag, yes: Bits, no: Bits) -> Bits:
-    """`yes` if the flag is set, else `no`."""
-    value = flag.builder.select(flag.value, yes.value, no.value)
-    return Bits(flag.builder, value, yes.format)
 
 
 def at_most(x: Num, limit: Real) -> Num:

@@ -1,4 +1,8 @@
-"""Sums in the logarithm, and roots: logaddexp, logaddexp2, hypot, cbrt."""
+"""Sums in the logarithm, and roots: logaddexp, logaddexp2, hypot, cbrt.
+
+A sum in the logarithm is the greater operand and a positive term; where they cancel,
+its error is theirs.
+"""
 
 from __future__ import annotations
 
