@@ -5,6 +5,7 @@ as text you can read.
 """
 
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
+from tapec.custom import custom_gradient
 from tapec.errors import (
     DTypeError,
     IRError,
@@ -36,6 +37,7 @@ __all__ = [
     "UnsupportedError",
     "Variable",
     "constant",
+    "custom_gradient",
     "grad",
     "inspect",
     "jit",

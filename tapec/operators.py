@@ -261,7 +261,7 @@ _warned: set[tuple[str, int | None]] = set()
 
 
 def _look(x: Any, how: str, remedy: str) -> np.ndarray[Any, Any]:
-    """An implicit conversion, which cuts the gradient: refused in a trace, else warned."""
+    """An implicit conversion, which cuts gradients: refused in a trace, else warned."""
     rec = state.recording
     if rec is not None:
         loc = locate(rec.stop)

@@ -242,6 +242,10 @@ class Recording:
         found = self._leaf_of.get(id(source))
         return None if found is None else found[1]
 
+    def origins(self) -> dict[Value, Any]:
+        """Leaves and the objects they stand for."""
+        return {leaf: source for source, leaf in self._leaf_of.values()}
+
     def behalf_of(self, primal: Value) -> None:
         """Ops recorded from now on belong to the gradient of `primal`.
 

@@ -10,8 +10,9 @@ import numpy as np
 from tapec import programs
 from tapec.ir import Function, Value
 from tapec.operators import Operators
+from tapec.ops.custom import replayed
 from tapec.passes.vjp import backpropagate, filled
-from tapec.recording import Array, Recording, Trace, array_of, recording_in
+from tapec.recording import Array, Recording, Trace, array_of, recording_in, state
 from tapec.tape_sources import Span
 from tapec.tensor import Tensor, as_tensor
 
@@ -32,12 +33,20 @@ class Request(NamedTuple):
         """Whether somebody may differentiate the gradient: a tape, or a trace."""
         return self.rec.is_trace or bool(self.rec.tapes)
 
+    @property
+    def given(self) -> list[tuple[Value, Any]]:
+        """Targets that have a cotangent, with it."""
+        pairs = zip(self.targets, self.cts, strict=True)
+        return [(v, ct) for v, ct in pairs if ct is not None]
+
 
 def gradients(request: Request) -> list[Tensor | None]:
     """One gradient per source: recorded if it may be differentiated, else computed."""
     if request.inline:
         with recording_in(request.rec):
             return _record(request)
+    if state.recording is not None and state.recording is not request.rec:
+        return _record_elsewhere(request, state.recording)
     program = GradientProgram(request)
     found = program.run([ct for ct in request.cts if ct is not None])
     return [None if g is None else Tensor.holding(g) for g in found]
@@ -86,6 +95,21 @@ def _seed(ct: Any, value: Value) -> Tensor:
     return t if t.dtype == value.dtype else t.astype(value.dtype)
 
 
+def _record_elsewhere(request: Request, rec: Recording) -> list[Tensor | None]:
+    """The gradient of a tape that has ended, as ops of the recording now open."""
+    program = GradientProgram(request, keep=False)
+    origin = request.rec.origins()
+    operands = []
+    for leaf, array in zip(program.fn.params, program.sources, strict=True):
+        source = origin.get(leaf)
+        same = type(source) is Tensor and source.known is array
+        operands.append(source if same else as_tensor(array))
+    operands += [_seed(ct, v) for v, ct in request.given]
+    fn, places = program.build(program.fn)
+    found = replayed(fn, operands)
+    return program.by_source(found, places)
+
+
 # --- as a program of its own ----------------------------------------------------
 
 
@@ -95,9 +119,9 @@ class GradientProgram:
     Live tensors that have no number yet get theirs from the first run.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, keep: bool = True) -> None:
         self.request = request
-        self._pending = request.rec.pending()
+        self._pending = request.rec.pending() if keep else []
         self._plan()
         self._ready: Any = None
 
@@ -122,11 +146,7 @@ class GradientProgram:
     def run(self, cts: Sequence[Any]) -> list[Array | None]:
         """One gradient per source, for cotangents of the targets that want one."""
         rec = self.request.rec
-        wanted = [
-            v
-            for v, ct in zip(self.request.targets, self.request.cts, strict=True)
-            if ct is not None
-        ]
+        wanted = [v for v, _ in self.request.given]
         with rec.lock:
             if self._ready is None:
                 entry, literals = programs.lookup(self.fn, self._key)
@@ -135,7 +155,8 @@ class GradientProgram:
             arrays += [_numbers(ct, v) for v, ct in zip(wanted, cts, strict=True)]
             outs = self._ready.run(arrays)
             self._settle(outs)
-        return self._by_source(outs, self._ready.info)
+        found = self.by_source(outs, self._ready.info)
+        return [None if g is None else np.asarray(g) for g in found]
 
     def _settle(self, outs: Sequence[Array]) -> None:
         if self._pending:
@@ -143,13 +164,13 @@ class GradientProgram:
             values = [t.value for t in self._pending]
             self.request.rec.settle(self._pending, dict(zip(values, kept, strict=True)))
 
-    def _by_source(self, outs: Sequence[Array], places: list[Any]) -> list[Any]:
+    def by_source(self, outs: Sequence[Any], places: list[Any]) -> list[Any]:
+        """The results of the program, added up for each source."""
         of = dict(zip(self.wrt, places, strict=True))
         found = []
         for group in self.request.wrt:
             at = [of[v] for v in group if of.get(v) is not None]
-            total = _sum([outs[i] for i in at])
-            found.append(None if total is None else np.asarray(total))
+            found.append(_sum([outs[i] for i in at]))
         return found
 
     def build(self, fn: Function) -> tuple[Function, list[int | None]]:
@@ -181,14 +202,13 @@ def _parameter(trace: Trace, value: Value) -> Tensor:
 
 
 def _numbers(ct: Any, value: Value) -> Array:
-    raw = ct.array if isinstance(ct, Operators) else ct
-    return np.asarray(raw, value.dtype)
+    if isinstance(ct, Operators):
+        return ct.array.astype(value.dtype, copy=False)
+    return np.array(ct, value.dtype)
 
 
 def recorded_gradient(request: Request) -> Function:
     """The program of `request` before any pass."""
-    program = GradientProgram(request)
-    program._pending = []
-    program._plan()
+    program = GradientProgram(request, keep=False)
     fn, _ = program.build(program.fn)
     return fn

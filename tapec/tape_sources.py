@@ -53,7 +53,7 @@ class Span:
         )
 
     def cuts(self, op: Value) -> bool:
-        """Whether `op` is constant for the tape: not recorded, or never differentiable."""
+        """Whether `op` is constant: not recorded by the tape, or not differentiable."""
         if type(op.type) is ArrayType and op.type.dtype.kind not in "fc":
             return True
         return op.prim.vjp is None or not self.covers(op.uid)
@@ -210,8 +210,9 @@ def explain(
         if not span.cuts(op) and any(a in smooth for a in op.args):
             smooth.add(op)
     if any(t in smooth and differentiable(t.type) for t in targets):
-        steps = sum(op in smooth for op in fn.ops)
-        return f"the gradient reaches the source through {steps} recorded ops"
+        n = sum(op in smooth for op in fn.ops)
+        ops = "1 recorded op" if n == 1 else f"{n} recorded ops"
+        return f"the gradient reaches the source through {ops}"
     if any(t in depends for t in targets):
         cut = next(op for op in fn.ops if op in depends and op not in smooth)
         return _with_line(f"the gradient is cut at {cut.prim.name}, {_why(cut)}", cut)
@@ -240,10 +241,8 @@ def _independent(rec: Recording, source: Any, wrt: list[Value]) -> str:
             below.add(op)
     for look in rec.looks:
         if look.source() is source or look.value in below:
-            text = (
-                f"the target does not depend on the source: {look.how} took its number"
-            )
-            return _with_line(text, look)
+            how = f"{look.how} took its number out of the recording"
+            return _with_line(f"the target does not depend on the source: {how}", look)
     if not wrt:
         return "the source was not recorded by this tape: not watched, or never used"
     return "the target does not depend on the source"

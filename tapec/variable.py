@@ -69,11 +69,11 @@ class Variable(Operators):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._array.dtype
+        return self.type.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._array.shape
+        return self.type.shape
 
     def numpy(self) -> Array:
         """The current numbers, read-only. Gradients do not pass through it."""
