@@ -70,6 +70,13 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return as_array(a)
 
 
+if hasattr(np, "astype"):  # NumPy 2.1
+
+    @implements(np.astype)
+    def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+        return cast(as_array(x), dtype=np.dtype(dtype))
+
+
 # --- filled arrays ------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from tapec.ops.gather import gather, put
 from tapec.ops.index import slice_, update_slice
 from tapec.ops.select import where
 from tapec.ops.shape import flip
+from tapec.ops.shape import reshape as reshape_op
 from tapec.tensor import as_tensor
 
 __all__ = ["getitem", "setitem"]
@@ -169,8 +170,21 @@ def _covers(e: Any) -> int:
 def getitem(x: Any, key: Any) -> Any:
     """`x[key]` as a functional operation."""
     x = as_tensor(x)
+    if type(key) is int:
+        return _row(x, key)
     plan = read_key(x, key)
     return _select(_region(x, plan), plan)
+
+
+def _row(x: Any, i: int) -> Any:
+    """`x[i]`, the most frequent key, without a plan."""
+    shape = x.shape
+    if not shape or not -shape[0] <= i < shape[0]:
+        read_key(x, i)  # raises
+    i, rest = i % shape[0], shape[1:]
+    zeros = (0,) * len(rest)
+    row = slice_(x, start=(i, *zeros), stop=(i + 1, *rest), step=(1,) * len(shape))
+    return reshape_op(row, shape=rest)
 
 
 def _region(x: Any, plan: Plan) -> Any:
@@ -242,7 +256,9 @@ def _put(part: Any, v: Any, plan: Plan) -> Any:
     rest = turned.shape[axis + len(positions) :]
     v = _fit(v, (*turned.shape[:axis], *common, *rest))
     indices = [p.index for p in positions]
-    unique = math.prod(common) <= 1 or (len(positions) == 1 and positions[0].unique)
+    unique = math.prod(common) <= 1
+    if len(positions) == 1:
+        unique = unique or positions[0].is_unique(plan.shape[next(iter(plan.arrays))])
     filled = put(turned, v, *indices, axis=axis, unique=unique)
     return transpose(filled, np.argsort(order))
 

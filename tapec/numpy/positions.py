@@ -13,24 +13,23 @@ from tapec.ops.positions import flatnonzero
 from tapec.recording import state
 from tapec.tensor import Tensor, as_tensor
 
-__all__ = ["Position", "as_position", "check_range", "mask_index"]
+__all__ = ["Position", "as_position", "check_range", "is_unique", "mask_index"]
 
 
 class Position:
     """One index array of a key.
 
-    covers: how many axes of the indexed array it stands for (a mask: its own number).
-    unique: no position occurs twice.
+    entry: what the user wrote. covers: how many axes of the indexed array it stands for
+    (a mask: its own number).
     """
 
-    __slots__ = ("array", "covers", "index", "mask", "unique")
+    __slots__ = ("covers", "entry", "index", "mask")
 
-    def __init__(self, array: Any, index: Any, mask: Any, covers: int) -> None:
-        self.array = array
+    def __init__(self, entry: Any, index: Any, mask: Any, covers: int) -> None:
+        self.entry = entry
         self.index = index
         self.mask = mask
         self.covers = covers
-        self.unique = mask is not None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -38,12 +37,15 @@ class Position:
 
     def check(self, covered: tuple[int, ...], axis: int, type_: Any) -> None:
         """IndexError unless every position exists along the axes it covers."""
-        if self.mask is not None:
-            if self.mask.shape != covered:
-                text = f"a mask of shape {self.mask.shape} does not fit the axes of"
-                raise here(OutOfRange(f"{text} {type_!r} from axis {axis} on"))
-            return
-        self.unique = check_range(self.array, covered[0], axis, type_)
+        if self.mask is None:
+            check_range(self.index, self.entry, covered[0], axis, type_)
+        elif self.mask.shape != covered:
+            text = f"a mask of shape {self.mask.shape} does not fit the axes of"
+            raise here(OutOfRange(f"{text} {type_!r} from axis {axis} on"))
+
+    def is_unique(self, n: int) -> bool:
+        """Whether no position along an axis of length `n` occurs twice, if known."""
+        return self.mask is not None or is_unique(self.index, self.entry, n)
 
 
 def as_position(entry: Any) -> Position:
@@ -52,54 +54,60 @@ def as_position(entry: Any) -> Position:
         entry = np.zeros(0, np.int64)
     index = as_tensor(entry)
     if index.dtype == np.bool_:
-        return Position(entry, mask_index(entry, index), index, index.ndim)
+        return Position(entry, mask_index(index), index, index.ndim)
     if index.dtype.kind not in "iu":
         text = f"arrays used as indices must hold integers or bools, not {index.dtype}"
         raise here(OutOfRange(text))
     return Position(entry, index, None, 1)
 
 
-def mask_index(entry: Any, mask: Tensor) -> Any:
+def mask_index(mask: Tensor) -> Any:
     """Positions of the true elements, counted along the mask's axes merged.
 
     In a trace the count is looked at, which leaves a check: the program is valid for
     every mask with as many true elements.
     """
     rec = state.recording
-    if rec is None or (not rec.is_trace and not _is_pending(mask)):
+    if rec is None or not rec.is_trace:
         return as_tensor(np.flatnonzero(mask.array))
     flat = reshape(mask, (math.prod(mask.shape),))
-    count = int(np.count_nonzero(mask.array))
-    if rec.is_trace:
-        count = (np.sum(flat)).__index__()
-    return flatnonzero(flat, count=count)
-
-
-def _is_pending(t: Tensor) -> bool:
-    return t.known is None
+    return flatnonzero(flat, count=np.sum(flat).__index__())
 
 
 _PERMUTING = {"argsort", "argmax", "argmin", "iota", "flatnonzero"}
 
 
-def check_range(entry: Any, n: int, axis: int, type_: Any) -> bool:
-    """IndexError unless all of `entry` lie in [-n, n); whether none is repeated.
-
-    Of a value that is only known when the program runs, a check is recorded.
-    """
+def _known(index: Tensor, entry: Any) -> Any:
+    """The positions, if they are the same whenever the recorded program runs."""
+    if isinstance(entry, (list, tuple)) or np.isscalar(entry):
+        return np.asarray(entry)
     rec = state.recording
-    index = as_tensor(entry)
-    literal = isinstance(entry, (list, tuple)) or np.isscalar(entry)
-    if rec is not None and not literal and (rec.is_trace or index.known is None):
-        if not _surely_below(index, n):
-            inside = np.all((index >= -n) & (index < n))
-            if not bool(inside):
-                raise _out_of_range(index.array, n, axis, type_)
-        return False
-    array = np.asarray(entry) if literal else index.array
-    if array.size and not (array.min() >= -n and array.max() < n):
-        raise _out_of_range(array, n, axis, type_)
-    return array.size < 2 or len(np.unique(array % n)) == array.size
+    if rec is None:
+        return index.array
+    if rec.is_trace:
+        return None
+    return entry if isinstance(entry, np.ndarray) else index.known
+
+
+def check_range(index: Tensor, entry: Any, n: int, axis: int, type_: Any) -> None:
+    """IndexError unless all of `index`, written as `entry`, lie in [-n, n).
+
+    Of positions that are only known when the program runs, a check is recorded.
+    """
+    array = _known(index, entry)
+    if array is not None:
+        if array.size and not (array.min() >= -n and array.max() < n):
+            raise _out_of_range(array, n, axis, type_)
+    elif not _surely_below(index, n):
+        inside = np.all((index >= -n) & (index < n))
+        if not bool(inside):
+            raise _out_of_range(index.array, n, axis, type_)
+
+
+def is_unique(index: Tensor, entry: Any, n: int) -> bool:
+    """Whether no position along an axis of length `n` occurs twice, if known."""
+    array = _known(index, entry)
+    return array is not None and len(np.unique(array % n)) == array.size
 
 
 def _surely_below(index: Tensor, n: int) -> bool:

@@ -18,6 +18,7 @@ from tapec.numpy.support import (
     only_default,
 )
 from tapec.ops import matmul as ops
+from tapec.ops.shape import reshape as reshape_op
 from tapec.tensor import implements
 
 __all__ = ["cross", "dot", "inner", "kron", "matmul", "outer", "tensordot", "vdot"]
@@ -30,24 +31,27 @@ def _no_fit(op: str, a: Any, b: Any) -> Exception:
 
 @implements(np.matmul)
 def matmul(x1: Any, x2: Any, /, out: Any = None, **options: Any) -> Any:
-    only_default(
-        "matmul", out=(out, None), **{k: (v, None) for k, v in options.items()}
-    )
+    if out is not None or options:
+        only_default("matmul", out=(out, None))
+        only_default("matmul", **{k: (v, None) for k, v in options.items()})
     a, b = common_cast(x1, x2)
-    if a.ndim == 0 or b.ndim == 0:
+    left, right = a.shape, b.shape
+    if not left or not right or left[-1] != right[-2 if len(right) > 1 else 0]:
         raise _no_fit("matmul", a, b)
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise _no_fit("matmul", a, b)
-    if a.ndim == b.ndim == 1:
+    if len(left) == len(right) == 1:
         return _vector_dot(a, b)
-    if b.ndim <= 2:  # one matrix for all: the axes before become rows
-        tail = b.shape[1:]
-        rows = reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
-        columns = b if b.ndim == 2 else reshape(b, (b.shape[0], 1))
-        return reshape(ops.matmul(rows, columns), (*a.shape[:-1], *tail))
-    if a.ndim == 1:
-        product = ops.matmul(reshape(a, (1, a.shape[0])), b)
-        return reshape(product, (*b.shape[:-2], b.shape[-1]))
+    if len(left) == len(right) == 2:
+        return ops.matmul(a, b)
+    if len(right) <= 2:  # one matrix for all: the axes before become rows
+        rows = a
+        if len(left) != 2:
+            rows = reshape_op(a, shape=(math.prod(left[:-1]), left[-1]))
+        columns = b if len(right) == 2 else reshape_op(b, shape=(right[0], 1))
+        product = ops.matmul(rows, columns)
+        return reshape_op(product, shape=(*left[:-1], *right[1:]))
+    if len(left) == 1:
+        product = ops.matmul(reshape_op(a, shape=(1, left[0])), b)
+        return reshape_op(product, shape=(*right[:-2], right[-1]))
     return ops.matmul(a, b)
 
 

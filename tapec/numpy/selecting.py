@@ -9,7 +9,7 @@ import numpy as np
 
 from tapec.errors import ShapeError
 from tapec.numpy.indexing import getitem, setitem
-from tapec.numpy.positions import check_range, mask_index
+from tapec.numpy.positions import check_range, is_unique, mask_index
 from tapec.numpy.shapes import broadcast_to, moveaxis, ravel, reshape
 from tapec.numpy.support import axis_of, here, only_default
 from tapec.ops import select as ops
@@ -64,7 +64,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 @implements(np.flatnonzero)
 def flatnonzero(a: Any) -> Any:
     mask = as_tensor(a) != 0
-    return mask_index(mask, mask)
+    return mask_index(mask)
 
 
 @implements(np.nonzero)
@@ -139,7 +139,7 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.ndim)
-    check_range(indices, x.shape[axis], axis, x.type)
+    check_range(index, indices, x.shape[axis], axis, x.type)
     if x.ndim == 1:
         return gather(x, index, axis=0)
     return gather(x, *_along(x, index, axis), axis=0)
@@ -153,11 +153,13 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     if axis is None:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.ndim)
-    unique = check_range(indices, x.shape[axis], axis, x.type)
+    n = x.shape[axis]
+    check_range(index, indices, n, axis, x.type)
     places = _along(x, index, axis)
     wanted = np.broadcast_shapes(*[p.shape for p in places])
     v = broadcast_to(cast(as_tensor(values), dtype=x.dtype), wanted)
-    filled = put(x, v, *places, axis=0, unique=unique or math.prod(wanted) < 2)
+    unique = math.prod(wanted) < 2 or (x.ndim == 1 and is_unique(index, indices, n))
+    filled = put(x, v, *places, axis=0, unique=unique)
     arr[...] = reshape(filled, shape)
 
 

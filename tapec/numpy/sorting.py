@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from tapec.errors import DTypeError
 from tapec.numpy.selecting import take_along_axis
 from tapec.numpy.shapes import ravel
-from tapec.numpy.support import axes_of, axis_of, common_cast
+from tapec.numpy.support import axes_of, axis_of, common_cast, here
 from tapec.ops import positions as ops
-from tapec.ops.gather import gather
+from tapec.ops.cast import cast
+from tapec.ops.gather import gather, scatter_add
 from tapec.tensor import as_tensor, implements
 
 __all__ = [
     "argpartition",
     "argsort",
+    "bincount",
     "digitize",
     "interp",
     "lexsort",
@@ -97,6 +100,21 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     if sorter is not None:
         rows = rows[sorter]
     return ops.searchsorted(rows, values, side=side)
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """The length depends on the values, so they are looked at."""
+    index = as_tensor(x)
+    if index.dtype.kind not in "iu" or index.ndim != 1:
+        raise here(DTypeError(f"bincount: {index.type!r} are no counts"))
+    if index.size and bool(np.min(index) < 0):
+        raise ValueError("'list' argument must have no negative elements")
+    top = np.max(index).__index__() + 1 if index.size else 0
+    values = np.ones_like(index, dtype=np.int64)
+    if weights is not None:
+        values = cast(as_tensor(weights), dtype=np.dtype(np.float64))
+    return scatter_add(values, index, shape=(max(top, minlength),), axis=0)
 
 
 @implements(np.digitize)

@@ -69,7 +69,7 @@ def _fetch(k: Any, op: Any, index: list[Any], first: int, shape: Shape) -> list[
     for number, array in enumerate(arrays, first):
         inner = middle[ndim - len(array.shape) :]
         rows = zip(array.shape, inner, strict=True)
-        i = k.read(number, [0 if n == 1 else j for n, j in rows])
+        i = k.cast(k.read(number, [0 if n == 1 else j for n, j in rows]), np.int64)
         n = shape[axis + number - first]
         places.append(k.clamp(k.where(i < 0, i + n, i), 0, n - 1))
     return [*index[:axis], *places, *index[axis + ndim :]]

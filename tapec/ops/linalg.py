@@ -17,6 +17,7 @@ __all__ = [
     "cholesky",
     "hermitian",
     "inv",
+    "lapack_matrix",
     "promote_lapack",
     "solve",
     "solve_triangular",
@@ -34,9 +35,20 @@ def promote_lapack(dtypes: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
     return (common,) * len(dtypes)
 
 
+def lapack_matrix(op: str, *types: ArrayType) -> None:
+    """An error unless the operands are matrices of one dtype that LAPACK knows."""
+    if any(t.ndim < 2 for t in types):
+        raise ShapeError(f"{op}: no matrix: {', '.join(map(repr, types))}")
+    if types[0].dtype.char not in "fdFD" or len({t.dtype for t in types}) > 1:
+        raise DTypeError(
+            f"{op}: operands of wrong dtype: {', '.join(map(repr, types))}"
+        )
+
+
 def square_matrix(op: str, a: ArrayType) -> None:
-    """ShapeError unless `a` is a stack of square matrices."""
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+    """An error unless `a` is a stack of square matrices."""
+    lapack_matrix(op, a)
+    if a.shape[-1] != a.shape[-2]:
         raise ShapeError(f"{op}: the last two axes must be equal: {a!r}")
 
 
@@ -63,7 +75,8 @@ def regular(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
 
 def _solve_type(a: ArrayType, b: ArrayType, **attrs: Any) -> ArrayType:
     square_matrix("solve", a)
-    if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
+    lapack_matrix("solve", a, b)
+    if b.shape[-2] != a.shape[-1]:
         raise ShapeError(f"solve: shapes do not fit: {a!r} with {b!r}")
     batch_a = ArrayType(a.dtype, a.shape[:-2])
     batch_b = ArrayType(b.dtype, b.shape[:-2])

@@ -14,8 +14,15 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType, TupleType
 from tapec.ops.complex import conj
-from tapec.ops.linalg import hermitian, promote_lapack, regular, solve_triangular
-from tapec.ops.linalg import square_matrix as _square
+from tapec.ops.linalg import (
+    hermitian,
+    lapack_matrix,
+    promote_lapack,
+    regular,
+    solve,
+    solve_triangular,
+    square_matrix,
+)
 from tapec.ops.matmul import adjoint, matmul
 from tapec.ops.select import tril, where
 from tapec.ops.shape import reshape
@@ -52,7 +59,7 @@ def _diagonal(x: Any) -> Any:
 
 
 def _eigh_type(a: ArrayType) -> TupleType:
-    _square("eigh", a)
+    square_matrix("eigh", a)
     return TupleType((ArrayType(_real(a.dtype), a.shape[:-1]), a))
 
 
@@ -92,7 +99,7 @@ eigh = primitive(
 
 
 def _eig_type(a: ArrayType) -> TupleType:
-    _square("eig", a)
+    square_matrix("eig", a)
     dtype = np.result_type(a.dtype, np.complex64)
     return TupleType((ArrayType(dtype, a.shape[:-1]), ArrayType(dtype, a.shape)))
 
@@ -111,8 +118,6 @@ def _eig_vjp(ct: Any, out: Any, a: Any) -> Any:
     norm = _diagonal(np.real(np.diagonal(inner, axis1=-2, axis2=-1)))
     inner = inner - matmul(matmul(adjoint(v), v), norm)
     inner = inner * conj(_inverse(_row(w) - _column(w))) + _diagonal(ct_w)
-    from tapec.ops.linalg import solve
-
     found = matmul(solve(adjoint(v), inner), adjoint(v))
     return found if a.dtype.kind == "c" else np.real(found)
 
@@ -139,8 +144,7 @@ eig = primitive(
 
 
 def _svd_type(a: ArrayType) -> TupleType:
-    if a.ndim < 2:
-        raise ShapeError(f"svd: the operand is no matrix: {a!r}")
+    lapack_matrix("svd", a)
     *batch, m, n = a.shape
     k = min(m, n)
     shapes = ((*batch, m, k), (*batch, k), (*batch, k, n))
@@ -199,7 +203,8 @@ svd = primitive(
 
 
 def _qr_type(a: ArrayType) -> TupleType:
-    if a.ndim < 2 or a.shape[-2] < a.shape[-1]:
+    lapack_matrix("qr", a)
+    if a.shape[-2] < a.shape[-1]:
         raise ShapeError(f"qr: the matrix has more columns than rows: {a!r}")
     *batch, _, n = a.shape
     return TupleType((a, ArrayType(a.dtype, (*batch, n, n))))
@@ -244,8 +249,7 @@ qr = primitive(
 
 
 def _pinv_type(a: ArrayType, **attrs: Any) -> ArrayType:
-    if a.ndim < 2:
-        raise ShapeError(f"pinv: the operand is no matrix: {a!r}")
+    lapack_matrix("pinv", a)
     return ArrayType(a.dtype, (*a.shape[:-2], a.shape[-1], a.shape[-2]))
 
 

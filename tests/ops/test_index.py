@@ -239,6 +239,12 @@ def test_function(name):
     check(FUNCTIONS[name], X)
 
 
+def test_bincount():
+    i, w = np.array([0, 3, 3, 1]), RNG.uniform(size=4)
+    check(lambda i: np.bincount(i), i)
+    check(lambda i, w: np.bincount(i, w, 6), i, w)
+
+
 def test_partition():
     for kth in (0, 2, [1, 3]):
         found = np.partition(Tensor.holding(V), kth).array
