@@ -9,7 +9,7 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.numpy.joining import concatenate, stack
 from tapec.numpy.shapes import broadcast_to, moveaxis, reshape
-from tapec.numpy.support import as_array, as_arrays, here, integer, integers
+from tapec.numpy.support import alias, as_array, as_arrays, here, integer, integers
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.positions import iota
@@ -67,7 +67,7 @@ def _holds_tensor(x: Any) -> bool:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return as_array(a)
+    return alias(as_array(a))
 
 
 if hasattr(np, "astype"):  # NumPy 2.1

@@ -9,6 +9,7 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.numpy.shapes import atleast_1d, atleast_2d, atleast_3d, ravel, reshape
 from tapec.numpy.support import (
+    alias,
     as_array,
     as_arrays,
     axis_of,
@@ -56,7 +57,7 @@ def concatenate(
     if xs[0].ndim == 0:
         raise here(ShapeError("concatenate: arrays without axes; use np.stack"))
     axis = axis_of(integer(axis), xs[0].ndim)
-    return xs[0] if len(xs) == 1 else join(*xs, axis=axis)
+    return alias(xs[0]) if len(xs) == 1 else join(*xs, axis=axis)
 
 
 @implements(np.stack)

@@ -15,7 +15,7 @@ from tapec.numpy.products import linalg_outer as outer
 from tapec.numpy.products import linalg_trace as trace
 from tapec.numpy.rearranging import linalg_diagonal as diagonal
 from tapec.numpy.shapes import matrix_transpose, reshape, transpose
-from tapec.numpy.support import common_cast, here, only_default
+from tapec.numpy.support import alias, common_cast, here, only_default
 from tapec.ops import determinant, spectral
 from tapec.ops import linalg as ops
 from tapec.ops.matmul import adjoint
@@ -243,7 +243,7 @@ def matrix_power(a: Any, n: int) -> Any:
     result = None
     while True:
         if n & 1:
-            result = x if result is None else matmul(result, x)
+            result = alias(x) if result is None else matmul(result, x)
         n >>= 1
         if not n:
             return result

@@ -9,7 +9,15 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.numpy.joining import concatenate
 from tapec.numpy.shapes import broadcast_to, moveaxis, ravel, reshape, transpose
-from tapec.numpy.support import as_array, axes_of, axis_of, here, integer, integers
+from tapec.numpy.support import (
+    alias,
+    as_array,
+    axes_of,
+    axis_of,
+    here,
+    integer,
+    integers,
+)
 from tapec.ops import select as triangles
 from tapec.ops import shape as ops
 from tapec.ops.gather import gather
@@ -38,7 +46,7 @@ __all__ = [
 def flip(m: Any, axis: Any = None) -> Any:
     x = as_array(m)
     axes = tuple(sorted(axes_of(axis, x.ndim)))
-    return ops.flip(x, axis=axes) if axes else x
+    return ops.flip(x, axis=axes) if axes else alias(x)
 
 
 @implements(np.flipud)
@@ -57,7 +65,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     one, two = axes_of(axes, x.ndim)
     quarter = k % 4
     if quarter == 0:
-        return x
+        return alias(x)
     if quarter == 2:
         return flip(x, (one, two))
     if quarter == 1:
@@ -75,7 +83,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     for s, i in zip(shifts.tolist(), axes.tolist(), strict=True):
         i = axis_of(i, x.ndim)
         s = s % x.shape[i] if x.shape[i] else 0
-        x = ops.roll(x, shift=s, axis=i) if s else x
+        x = ops.roll(x, shift=s, axis=i) if s else alias(x)
     return x
 
 

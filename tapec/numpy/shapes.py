@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from tapec.errors import ShapeError
-from tapec.numpy.support import as_array, axes_of, axis_of, here, integers, only_default
+from tapec.numpy.support import (
+    alias,
+    as_array,
+    axes_of,
+    axis_of,
+    here,
+    integers,
+    only_default,
+)
 from tapec.ops import shape as ops
 from tapec.tensor import implements
 
@@ -40,7 +48,7 @@ def reshape(
         turned = reshape(transpose(x), wanted[::-1])
         return transpose(turned)
     only_default("reshape", order=(order if order != "A" else "C", "C"))
-    return x if wanted == x.shape else ops.reshape(x, shape=wanted)
+    return alias(x) if wanted == x.shape else ops.reshape(x, shape=wanted)
 
 
 def _filled(type_: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -72,7 +80,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
             ShapeError(f"transpose: axes {axes} do not permute those of {x.type!r}")
         )
     if perm == tuple(range(n)):
-        return x
+        return alias(x)
     return ops.transpose(x, perm=perm)
 
 
@@ -136,7 +144,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     x = as_array(array)
     wanted = integers(shape)
-    return x if wanted == x.shape else ops.broadcast_to(x, shape=wanted)
+    return alias(x) if wanted == x.shape else ops.broadcast_to(x, shape=wanted)
 
 
 @implements(np.broadcast_arrays)
@@ -149,7 +157,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
 def _at_least(ndim: int, x: Any) -> Any:
     missing = ndim - x.ndim
     if missing <= 0:
-        return x
+        return alias(x)
     if ndim == 3:  # NumPy's choice: a matrix becomes (m, n, 1), a vector (1, n, 1)
         middle = x.shape if x.ndim == 2 else (1, *(x.shape or (1,)))
         return reshape(x, (*middle, 1))

@@ -16,6 +16,7 @@ from tapec.tensor import Tensor, as_tensor
 
 __all__ = [
     "OutOfRange",
+    "alias",
     "as_array",
     "as_arrays",
     "axes_of",
@@ -47,8 +48,11 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 def as_array(x: Any) -> Tensor:
     """`x` as NumPy's `asarray` sees it: a Python number gets a dtype of its own."""
     t = as_tensor(x)
-    if t.kind is t.type:
-        return t
+    return t if t.kind is t.type else alias(t)
+
+
+def alias(t: Tensor) -> Tensor:
+    """Another tensor with the same value: `x[i] = v` on one leaves the other alone."""
     out = Tensor(t.rec, t.value, t.type, t.known)
     if t.rec is not None:
         t.rec.track(out)
