@@ -134,11 +134,26 @@ def _broadcast_twice(op: Value) -> Outcome:
     return None
 
 
+@rule("broadcast_to(reshape(x)) = broadcast_to(x) for new leading axes", "broadcast_to")
+def _broadcast_reshaped(op: Value) -> Outcome:
+    (x,) = op.args
+    return New(broadcast_to, x.args, dict(op.attrs)) if _adds_axes(x) else None
+
+
+def _adds_axes(v: Value) -> bool:
+    """Whether `v` is a reshape that only puts axes of extent 1 in front."""
+    if not is_op(v, "reshape"):
+        return False
+    inner = v.args[0].shape
+    extra = len(v.shape) - len(inner)
+    return extra >= 0 and v.shape == (1,) * extra + inner
+
+
 def _drop_broadcasts(op: Value) -> Outcome:
     """f(broadcast_to(x), y) = f(x, y) where y still gives the shape."""
     args = op.args
     for i, a in enumerate(args):
-        if not is_op(a, "broadcast_to"):
+        if not is_op(a, "broadcast_to") and not _adds_axes(a):
             continue
         others = [b.type for j, b in enumerate(args) if j != i] + [a.args[0].type]
         if broadcast_shapes("", *others) == op.shape:
@@ -259,6 +274,24 @@ def _where_nested(op: Value) -> Outcome:
     return None
 
 
+@rule("where(c, f(where(c, x, y)), z) = where(c, f(x), z)", "where")
+def _where_inside(op: Value) -> Outcome:
+    c, f, z = op.args
+    if f.prim is None or f.prim.name == "where" or not _is_elementwise(f.prim):
+        return None
+    if not same_type(f, op):
+        return None
+    inner = tuple(
+        a.args[1]
+        if is_op(a, "where") and a.args[0] is c and same_type(a.args[1], a)
+        else a
+        for a in f.args
+    )
+    if inner == f.args:
+        return None
+    return New(op.prim, (c, New(f.prim, inner, dict(f.attrs)), z))
+
+
 # --- moving elements ----------------------------------------------------------------
 
 
@@ -358,10 +391,14 @@ def _slice_all(op: Value) -> Outcome:
     return op.args[0] if same_type(op.args[0], op) else None
 
 
+def _is_elementwise(prim: Primitive) -> bool:
+    return prim.liveness == "keep" and isinstance(prim.lower, Scalar)
+
+
 def _enter_elementwise_rules() -> None:
     """Every elementwise primitive broadcasts, so these rules hold for each."""
     for prim in PRIMITIVES.values():
-        if prim.liveness == "keep" and isinstance(prim.lower, Scalar):
+        if _is_elementwise(prim):
             RULES[prim.name][:0] = [
                 ("f(broadcast_to(x), y) = f(x, y)", _drop_broadcasts),
                 ("f(reshape(x)) = reshape(f(x)) for one element", _compute_scalars),

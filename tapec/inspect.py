@@ -195,7 +195,7 @@ class Inspection:
 
     def asm(self, kernel: int | str | None = None) -> str:
         """The assembly of one kernel, or of all."""
-        return "\n".join(k.asm for k in self._chosen(kernel))
+        return "\n".join(k.assembly for k in self._chosen(kernel))
 
     def _chosen(self, kernel: int | str | None) -> list[Any]:
         kernels = list(self.kernels)

@@ -375,19 +375,27 @@ def _not_traceable(x: Any) -> UnsupportedError:
 def _compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Outside any recording: NumPy computes at once."""
     raw = [a.array if isinstance(a, Operators) else a for a in args]
-    if prim.promote is None or not isinstance(prim.reference, np.ufunc):
-        raw = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in raw]
-    if prim.promote is not None:
-        weak = {float: float, int: int, complex: complex}
-        dtypes = prim.promote(
-            tuple(weak.get(type(a)) or np.asarray(a).dtype for a in raw)
-        )
-        raw = [np.asarray(a, d) for a, d in zip(raw, dtypes, strict=True)]
-    prim.type_rule(*[ArrayType(np.asarray(a).dtype, np.shape(a)) for a in raw], **attrs)
-    out = prim.reference(*raw, **attrs)
+    try:
+        arrays = _promoted(prim, raw)
+        types = [ArrayType(a.dtype, a.shape) for a in arrays]
+        prim.type_rule(*types, **attrs)
+    except TapecError as error:
+        raise at(error, locate(None)) from None
+    out = prim.reference(*arrays, **attrs)
     if isinstance(out, tuple):
         return tuple(Tensor.holding(o) for o in out)
     return None if prim.effect else Tensor.holding(out)
+
+
+def _promoted(prim: Primitive, raw: list[Any]) -> list[Array]:
+    """Arrays of the dtypes the primitive wants; Python numbers are weak."""
+    if prim.promote is None:
+        return [np.asarray(a) for a in raw]
+    weak = (float, int, complex)
+    dtypes = prim.promote(
+        tuple(type(a) if type(a) in weak else np.asarray(a).dtype for a in raw)
+    )
+    return [np.asarray(a, d) for a, d in zip(raw, dtypes, strict=True)]
 
 
 def concrete(x: Any) -> Array:
