@@ -8,6 +8,7 @@ in the user's cache directory; if that fails it is compiled again next time.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import platform
@@ -157,6 +158,7 @@ def machine() -> tuple[Any, Any]:
     config.epoch_interruption = True
     config.max_wasm_stack = STACK
     engine = wasmtime.Engine(config)
+    atexit.register(machine.cache_clear)  # wasmtime's own clean-up fails at exit
     code = Path(PACKAGE_WASM_PATH).read_bytes()
     kept = kept_file(code, version("wasmtime"))
     module = load(engine, kept)
