@@ -217,7 +217,7 @@ class Inspection:
 
         return from_function(self.stage(stage))
 
-    def svg(self, path: str | Path | None = None, stage: str = "cse") -> str:
+    def svg(self, path: str | Path | None = None, stage: str = "dce") -> str:
         """The picture of a stage as SVG text, written to `path` when there is one."""
         from tapec.viz.svg import render
 
@@ -226,7 +226,7 @@ class Inspection:
             Path(path).write_text(text, encoding="utf-8")
         return text
 
-    def dot(self, stage: str = "cse") -> str:
+    def dot(self, stage: str = "dce") -> str:
         """The picture of a stage as Graphviz source."""
         from tapec.viz.dot import to_dot
 
@@ -248,7 +248,7 @@ class Inspection:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         bundle = {"text/plain": repr(self)}
-        if len(self.stage("cse").ops) <= 300:
+        if len(self.stage("dce").ops) <= 300:
             bundle["text/html"] = self.svg()
         return bundle
 
