@@ -57,8 +57,6 @@ _VALUES = (
     "printoptions",
     "index_exp",
     "s_",
-    "c_",
-    "r_",
     "random",
     "testing",
 )

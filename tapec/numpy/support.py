@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tapec.errors import TapecError, TraceError, UnsupportedError, at
+from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.recording import locate, state
 from tapec.tensor import Tensor, as_tensor
@@ -87,11 +88,16 @@ def common_cast(*xs: Any) -> list[Any]:
     return [t if t.dtype == common else cast(t, dtype=common) for t in tensors]
 
 
-def result_type(*tensors: Any) -> np.dtype[Any]:
-    """`np.result_type` of tensors, weak ones counting as Python numbers."""
+def result_type(*operands: Any) -> np.dtype[Any]:
+    """`np.result_type` of tensors, weak ones counting as Python numbers, and dtypes."""
     weak = {"i": 0, "f": 0.0, "c": 0j}
-    found = [as_tensor(t) for t in tensors]
-    kinds = [t.dtype if t.kind is t.type else weak[t.dtype.kind] for t in found]
+    kinds = []
+    for x in operands:
+        if isinstance(x, Operators):
+            t = as_tensor(x)
+            kinds.append(t.dtype if t.kind is t.type else weak[t.dtype.kind])
+        else:
+            kinds.append(x)
     return np.result_type(*kinds)
 
 

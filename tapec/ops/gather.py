@@ -137,9 +137,24 @@ def _scatter_add_samples(rng: np.random.Generator) -> list[Sample]:
 
 def _scatter_add(v: Any, *indices: Any, shape: Shape, axis: int) -> Any:
     out = np.zeros(shape, v.dtype)
-    if out.size:
-        np.add.at(out, _key(indices, axis), v)
+    if v.size:
+        places = _flat_places(indices, shape, axis)
+        np.add.at(out.reshape(-1), places.reshape(-1), v.reshape(-1))
     return out
+
+
+def _flat_places(indices: tuple[Any, ...], shape: Shape, axis: int) -> Any:
+    """Where each gathered element is, counted in row-major order.
+
+    One flat index array is several times faster for `np.add.at` than rows of it.
+    """
+    end = axis + len(indices)
+    before, after = math.prod(shape[:axis]), math.prod(shape[end:])
+    middle: Any = np.intp(0)
+    for i, n in zip(indices, shape[axis:end], strict=True):
+        middle = middle * n + np.where(i < 0, i + np.intp(n), i)
+    rows = np.arange(before)[:, None] * math.prod(shape[axis:end]) + middle.reshape(-1)
+    return rows[:, :, None] * after + np.arange(after)
 
 
 scatter_add = primitive(

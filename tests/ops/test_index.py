@@ -154,8 +154,7 @@ def test_traced_mask():
     check(lambda x: x[x > 0], X)
     check(lambda x, m: x[m, 0], X, MASK)
     fn = recorded(lambda x, m: x[m], X, MASK)
-    turned = MASK[::-1]
-    same(evaluate(fn, X, turned)[0], X[turned])
+    same(evaluate(fn, X, MASK[::-1])[0], X[MASK[::-1]])
     with pytest.raises(CheckFailed):
         evaluate(fn, X, np.ones_like(MASK))
 
