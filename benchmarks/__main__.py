@@ -35,8 +35,10 @@ def main():
     tables = []
     for name in chosen:
         print(f"== {name}", flush=True)
-        tables.append(SUITES[name](args.quick))
-        print(f"\n{tables[-1].markdown()}", flush=True)
+        found = SUITES[name](args.quick)
+        tables += found
+        for table in found:
+            print(f"\n{table.markdown()}", flush=True)
     out = args.out
     if out is None and not args.only and not args.quick:
         out = HERE / "RESULTS.md"

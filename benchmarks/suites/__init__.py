@@ -1,4 +1,4 @@
-"""The benchmarks: each module has `run(quick) -> Table`, entered in `SUITES`."""
+"""The benchmarks: each module has `run(quick) -> list[Table]`, entered in `SUITES`."""
 
 from benchmarks.suites import (
     demo_gradient,

@@ -32,4 +32,4 @@ def run(quick):
             ]
         )
     columns = ["images", "compiled", "interpreted", "by hand"]
-    return Table("Gradient of the demo", ABOUT, columns, rows)
+    return [Table("Gradient of the demo", ABOUT, columns, rows)]

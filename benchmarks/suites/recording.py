@@ -53,7 +53,7 @@ def run(quick):
         row_of(name, body, start, 3 if quick else 15) for name, body, start in CASES
     ]
     columns = ["recorded", "ops", "µs per op", "fastest"]
-    return Table("Recording", ABOUT, columns, rows)
+    return [Table("Recording", ABOUT, columns, rows)]
 
 
 def row_of(name, body, start, repetitions):
