@@ -16,23 +16,19 @@ from tapec.ops.sinc import sinc as sinc_prim
 from tapec.tensor import as_tensor, implements
 
 __all__ = [
-    "allclose",
     "angle",
-    "array_equal",
-    "array_equiv",
+    "astype",
     "clip",
     "conjugate",
     "divmod",
     "fix",
     "i0",
     "imag",
-    "isclose",
     "iscomplex",
     "iscomplexobj",
-    "isneginf",
-    "isposinf",
     "isreal",
     "isrealobj",
+    "ldexp",
     "modf",
     "nan_to_num",
     "power",
@@ -156,7 +152,7 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = as_tensor(a)
     if x.dtype.kind in "biu":
         if x.dtype.kind == "b":
-            return cast(x, dtype=np.float16)
+            return cast(x, dtype=np.dtype(np.float16))
         if decimals >= 0:
             return x
         scale = float(10**-decimals)
@@ -235,54 +231,15 @@ def unwrap(
     return x + steps
 
 
-# --- closeness ----------------------------------------------------------------
+# --- dtypes and exponents -----------------------------------------------------
 
 
-@implements(np.isclose)
-def isclose(
-    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> Any:
-    x, y = as_tensor(a), as_tensor(b)
-    near = np.abs(x - y) <= atol + rtol * np.abs(y)
-    found = (near & np.isfinite(y)) | np.equal(x, y)
-    return found | (np.isnan(x) & np.isnan(y)) if equal_nan else found
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return cast(x, dtype=np.dtype(dtype))
 
 
-@implements(np.allclose)
-def allclose(
-    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> Any:
-    return np.all(isclose(a, b, rtol, atol, equal_nan))
-
-
-@implements(np.array_equal)
-def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
-    x, y = as_tensor(a1), as_tensor(a2)
-    if x.shape != y.shape:
-        return False
-    same = np.equal(x, y)
-    if equal_nan:
-        same = same | (np.isnan(x) & np.isnan(y))
-    return np.all(same)
-
-
-@implements(np.array_equiv)
-def array_equiv(a1: Any, a2: Any) -> Any:
-    x, y = as_tensor(a1), as_tensor(a2)
-    try:
-        np.broadcast_shapes(x.shape, y.shape)
-    except ValueError:
-        return False
-    return np.all(np.equal(x, y))
-
-
-@implements(np.isposinf)
-def isposinf(x: Any, out: Any = None) -> Any:
-    only_default("isposinf", out=(out, None))
-    return np.equal(x, np.inf)
-
-
-@implements(np.isneginf)
-def isneginf(x: Any, out: Any = None) -> Any:
-    only_default("isneginf", out=(out, None))
-    return np.equal(x, -np.inf)
+@implements(np.ldexp)
+def ldexp(x1: Any, x2: Any, /) -> Any:
+    x = as_tensor(x1) + 0.0
+    return x * np.exp2(cast(x2, dtype=x.dtype))

@@ -153,7 +153,7 @@ reciprocal = elementwise(
     doc="1 / x.",
     reference=np.reciprocal,
     vjp=(_reciprocal_d,),
-    lower=lambda b, x: b.const(1, like=x) / x,
+    lower=lambda b, x: NotImplemented if x.dtype.kind == "c" else 1 / x,
     domain=(ABOVE,),
     dtypes="dfDF",
 )
@@ -226,8 +226,7 @@ def _copysign_dx(ct: Any, out: Any, x: Any, y: Any) -> Any:
 def _sign(b: Any, x: Any) -> Any:
     zero, one = b.const(0, like=x), b.const(1, like=x)
     if x.dtype.kind == "c":
-        r = abs(x)
-        return b.where(r == 0, zero, b.complex(x.real / r, x.imag / r))
+        return NotImplemented
     if x.dtype.kind == "u":
         return b.where(x == zero, zero, one)
     return b.where(x > zero, one, b.where(x < zero, -one, b.where(x == 0, zero, x)))

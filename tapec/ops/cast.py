@@ -48,6 +48,7 @@ def _cast_type(x: ArrayType, *, dtype: Any) -> ArrayType:
 def _cast_samples(rng: np.random.Generator) -> list[Sample]:
     pairs = [("d", "f"), ("f", "d"), ("d", "l"), ("l", "d"), ("d", "D"), ("D", "d")]
     pairs += [("D", "F"), ("d", "?"), ("?", "d"), ("l", "B"), ("d", "e"), ("D", "?")]
+    pairs += [("d", "l"), ("f", "b"), ("D", "l"), ("e", "d")]
     samples = []
     for source, target in pairs:
         x = rng.uniform(-3.0, 3.0, (2, 3)).astype(source)

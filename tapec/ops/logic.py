@@ -11,15 +11,18 @@ from tapec.primitive import Primitive, elementwise
 
 __all__ = [
     "bitwise_and",
+    "bitwise_count",
     "bitwise_or",
     "bitwise_xor",
     "equal",
+    "gcd",
     "greater",
     "greater_equal",
     "invert",
     "isfinite",
     "isinf",
     "isnan",
+    "lcm",
     "left_shift",
     "less",
     "less_equal",
@@ -110,6 +113,11 @@ invert = _constant(np.invert, "~x, bit by bit.", lambda b, x: ~x, INTEGERS + "?"
 left_shift = _constant(np.left_shift, "x * 2 ** y.", lambda b, x, y: x << y, INTEGERS)
 right_shift = _constant(
     np.right_shift, "x // 2 ** y.", lambda b, x, y: x >> y, INTEGERS
+)
+gcd = _constant(np.gcd, "The greatest common divisor.", None, INTEGERS)
+lcm = _constant(np.lcm, "The least common multiple.", None, INTEGERS)
+bitwise_count = _constant(
+    np.bitwise_count, "How many bits of |x| are set.", None, INTEGERS
 )
 
 
