@@ -23,6 +23,7 @@ __all__ = ["DEFAULT", "ORDER", "PASSES", "Pass", "parse_passes", "run"]
 
 PASSES = (
     "vjp",
+    "jvp",
     "simplify",
     "fold",
     "cse",
@@ -36,6 +37,8 @@ DEFAULT = ("simplify", "fold", "cse", "dce", "fuse")
 
 ORDER = (
     ("vjp", "cse", "the backward half computes forward values again"),
+    ("jvp", "cse", "the rules compute forward values again"),
+    ("jvp", "dce", "a rule that was transposed leaves what it was transposed from"),
     ("vjp", "dce", "the rules give cotangents that nobody asked for"),
     ("simplify", "fold", "a rule brings constants together: (x * 2) * 3"),
     ("simplify", "cse", "what a rule makes equal is merged only afterwards"),

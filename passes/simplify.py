@@ -213,6 +213,12 @@ def _minus_minus(op: Value) -> Outcome:
     return x.args[0] if is_op(x, "negative") else None
 
 
+@rule("conj(conj(x)) = x", "conjugate")
+def _conj_conj(op: Value) -> Outcome:
+    (x,) = op.args
+    return x.args[0] if is_op(x, "conjugate") else None
+
+
 @rule("-(x - y) = y - x unless the difference is zero", "negative")
 def _minus_difference(op: Value) -> Outcome:
     (x,) = op.args  # x - x is +0 either way, -(x - x) is -0: integers only

@@ -24,13 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from tapec.errors import TraceError
-from tapec.ir import ArrayType, Function, TupleType, Value
+from tapec.ir import Function, TupleType, Value
 from tapec.ops.cast import cast
-from tapec.ops.shape import broadcast_to
+from tapec.passes.rules import Pair, Rules, differentiable, filled, fit
 from tapec.primitive import Masked
 from tapec.recording import Recording, Trace, recording_in
-from tapec.tensor import FUNCTIONS, Tensor
+from tapec.tensor import Tensor
 
 __all__ = ["backpropagate", "differentiable", "filled", "vjp"]
 
@@ -59,42 +58,6 @@ def vjp(fn: Function, wrt: Sequence[int] | None = None) -> Function:
         ]
     results = [*fn.results, *(g.value for g in grads)]
     return Function(f"{fn.name}.vjp", trace.params, trace.values, results)
-
-
-def differentiable(type_: Any) -> bool:
-    """Whether values of this type have cotangents."""
-    return type(type_) is ArrayType and type_.dtype.kind in "fc"
-
-
-def filled(rec: Recording, type_: ArrayType, number: float) -> Tensor:
-    """A tensor of this type with every element `number`."""
-    value = rec.literal(number, type_.dtype)
-    scalar = Tensor(rec, value, value.type)
-    return broadcast_to(scalar, shape=type_.shape) if type_.shape else scalar
-
-
-class Pair:
-    """A cotangent, where it can be nonzero, and whether it is exactly zero elsewhere."""
-
-    __slots__ = ("clean", "ct", "live")
-
-    def __init__(self, ct: Tensor, live: Any = None, clean: bool = True) -> None:
-        self.ct = ct
-        self.live = live
-        self.clean = clean
-
-    def mask(self) -> Any:
-        """`live` as a tensor, computed when first asked for."""
-        if callable(self.live):
-            self.live = self.live()
-        return self.live
-
-    def settled(self) -> Tensor:
-        """The cotangent with everything outside `live` set to zero."""
-        if not self.clean:
-            self.ct = FUNCTIONS[np.where](self.mask(), self.ct, 0)
-            self.clean = True
-        return self.ct
 
 
 def backpropagate(
@@ -149,33 +112,11 @@ class _Engine:
     """The state of one backward sweep."""
 
     def __init__(self, rec: Recording, reached: set[Value], wrt: set[Value]) -> None:
-        self.rec = rec
+        self.rules = Rules(rec)
         self.reached = reached
         self.wrt = wrt
         self.pending: dict[Value, list[Any]] = {}
         self.found: dict[Value, Tensor] = {}
-        self._tensors: dict[Value, Any] = {}
-
-    def tensor(self, value: Value) -> Any:
-        """A forward value as the rules see it."""
-        found = self._tensors.get(value)
-        if found is None:
-            if type(value.type) is TupleType:
-                found = self._items(value)
-            else:
-                found = Tensor(self.rec, value, value.type)
-            self._tensors[value] = found
-        return found
-
-    def _items(self, value: Value) -> tuple[Tensor, ...]:
-        from tapec.ops.const import item
-
-        parts = enumerate(value.type.items)
-        made = [
-            self.rec.append(item, (value,), (("index", i),), type_)
-            for i, type_ in parts
-        ]
-        return tuple(Tensor(self.rec, v, v.type) for v in made)
 
     def visit(self, op: Value) -> None:
         """Hand the cotangent of `op` on to its operands."""
@@ -217,7 +158,7 @@ class _Engine:
             cts[i] = pair.settled() if cts[i] is None else cts[i] + pair.settled()
         for i, type_ in enumerate(op.type.items):
             if cts[i] is None and type_.dtype.kind in "fc":
-                cts[i] = filled(self.rec, type_, 0.0)
+                cts[i] = filled(self.rules.rec, type_, 0.0)
         return Pair(tuple(cts))  # type: ignore[arg-type]
 
     # one op
@@ -228,27 +169,10 @@ class _Engine:
         how = op.prim.liveness
         ct = pair.settled() if how in ("sum", "drop") else pair.ct
         backs = []
-        for i, raw in self._apply(op, ct, needed):
+        for i, raw in self.rules.apply(op, ct, needed):
             back = self._pair(op, pair, raw, i)
-            backs.append((op.args[i], self._fit(back, op.args[i].type)))
+            backs.append((op.args[i], fit(back, op.args[i].type)))
         return backs
-
-    def _apply(self, op: Value, ct: Any, needed: list[int]) -> list[tuple[int, Any]]:
-        """What the primitive's rule gives for the needed operands."""
-        rule = op.prim.vjp
-        out = self.tensor(op)
-        args = [self.tensor(a) for a in op.args]
-        attrs = dict(op.attrs)
-        if callable(rule):
-            every = rule(ct, out, *args, **attrs)
-            got = [(i, every[i]) for i in needed]
-        else:
-            got = [
-                (i, rule[i](ct, out, *args, **attrs))
-                for i in needed
-                if rule[i] is not None
-            ]
-        return [(i, g) for i, g in got if g is not None]
 
     def _pair(self, op: Value, pair: Pair, raw: Any, i: int) -> Pair:
         """The rule's cotangent with its liveness."""
@@ -268,25 +192,9 @@ class _Engine:
         live = pair.mask()
         if op.prim.liveness == "sum":
             live = cast(live, dtype=np.dtype(np.int8))
-        ((_, raw),) = self._apply(op, live, [i])
+        ((_, raw),) = self.rules.apply(op, live, [i])
         moved = raw.ct if type(raw) is Masked else raw
         return moved if op.prim.liveness == "move" else np.not_equal(moved, 0)
-
-    def _fit(self, pair: Pair, type_: Any) -> Pair:
-        """Undo what recording did to the operand: broadcasting and casts."""
-        if pair.ct.shape != type_.shape:
-            axes = _broadcast_axes(pair.ct.shape, type_.shape)
-            shape, live = pair.ct.shape, pair.live
-            total = _summed(pair.settled(), axes, type_.shape)
-            if live is not None:
-                mask = pair.mask
-                live = lambda: _any_along(mask(), shape, axes, type_.shape)  # noqa: E731
-            pair = Pair(total, live)
-        if pair.ct.dtype != type_.dtype:
-            real = pair.ct.dtype.kind == "c" and type_.dtype.kind != "c"
-            ct = np.real(pair.ct) if real else pair.ct
-            pair = Pair(cast(ct, dtype=type_.dtype), pair.live, pair.clean)
-        return pair
 
 
 def _made(mask: Any) -> Any:
@@ -298,24 +206,3 @@ def _any_of(masks: list[Any]) -> Any:
     for mask in masks[1:]:
         total = total | mask
     return total
-
-
-def _broadcast_axes(big: tuple[int, ...], small: tuple[int, ...]) -> tuple[int, ...]:
-    """Axes of `big` along which `small` was repeated."""
-    extra = len(big) - len(small)
-    if extra < 0:
-        raise TraceError(f"cotangent of shape {big} for an operand of shape {small}")
-    repeated = (i for i, d in enumerate(small, extra) if d == 1 and big[i] != 1)
-    return (*range(extra), *repeated)
-
-
-def _summed(ct: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    total = FUNCTIONS[np.sum](ct, axis=axes, dtype=ct.dtype)
-    return total if total.shape == shape else np.reshape(total, shape)
-
-
-def _any_along(
-    mask: Any, shape: tuple[int, ...], axes: tuple[int, ...], small: tuple[int, ...]
-) -> Any:
-    whole = mask if mask.shape == shape else FUNCTIONS[np.broadcast_to](mask, shape)
-    return np.reshape(FUNCTIONS[np.any](whole, axis=axes), small)

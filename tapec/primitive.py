@@ -137,6 +137,9 @@ class Primitive:
     affine: the partial derivatives do not depend on the operands, so they are finite.
     may_raise: may fail because of its values; never moved before a check.
     effect: defines no result, is never removed or reordered.
+    jvp: forward mode for ops with bodies, `jvp(tangents, out, *args, **attrs)` with one
+        tensor or None per operand; returns the tangent of the result, for several results
+        a tuple (None for those that have none). None: derived from the vjp.
     samples: `samples(rng)` yields inputs; empty only for effects.
     """
 
@@ -152,6 +155,7 @@ class Primitive:
     affine: bool = False
     may_raise: bool = False
     effect: bool = False
+    jvp: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         """Apply to tensors, arrays and numbers: record, or compute outside a tape."""

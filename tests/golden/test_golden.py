@@ -85,6 +85,8 @@ def test_meaning(case):
     vjps = [p for p in parse_passes(case.passes) if p.name == "vjp"]
     if vjps:
         check_gradient(before, after, vjps[0].arguments.get("wrt"))
+    elif any(p.name == "jvp" for p in parse_passes(case.passes)):
+        check_tangents(before, after)
     else:
         assert [p.type for p in before.params] == [p.type for p in after.params]
         for draw in (ordinary, special):
@@ -176,6 +178,27 @@ def check_gradient(before, after, wrt=None):
     steps = [rng.standard_normal(x[i].shape) for i in sources]
     given = sum(np.sum(g * s) for g, s in zip(grads, steps, strict=True))
     np.testing.assert_allclose(given, slope(before, x, sources, steps, cts), rtol=1e-6)
+
+
+def check_tangents(before, after):
+    """`after` gives the results of `before`, then what they change along a direction."""
+    arrays = inputs(after, inside)
+    n = len(before.params)
+    x, directions = arrays[:n], iter(arrays[n:])
+    single = any(a.dtype.char in "fF" for a in arrays)
+    h = 0.5 if single else 1e-5  # in single precision only linear cases can be tested
+    steps = [h * next(directions) if a.dtype.kind in "fc" else 0 * a for a in x]
+    sides = [
+        evaluate(before, *[a + sign * s for a, s in zip(x, steps, strict=True)])
+        for sign in (1, -1)
+    ]
+    out = evaluate(after, *arrays)
+    tangents = iter(out[len(before.results) :])
+    for r, value, *pair in zip(before.results, out, *sides, strict=False):
+        check_close(value, evaluate(before, *x)[before.results.index(r)])
+        if r.dtype.kind in "fc":
+            slope = (pair[0] - pair[1]) / (2 * h)
+            np.testing.assert_allclose(next(tangents), slope, rtol=1e-6, atol=1e-9)
 
 
 def slope(fn, x, sources, steps, cts, h=1e-5):
