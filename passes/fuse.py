@@ -15,16 +15,17 @@
                                          }
 
 Ops that run through the same space, forward or backward, at the same level are one
-kernel. An op's level is the greatest of its operands', plus one where an operand must be
-complete before it can be read; so what leaves a group and comes back has risen, and no
-two groups wait for each other. Operands over smaller spaces and operands of index ops
-are computed again inside the kernel when that is cheap. The rest stays as it is: steps
-(library and host calls, effects in their order) and views.
+kernel. An op's level is the greatest of its operands', plus one where an operand must
+be complete before it can be read; so what leaves a group and comes back has risen, and
+no two groups wait for each other. Operands over smaller spaces and operands of index
+ops are computed again inside the kernel when that is cheap. The rest stays as it is:
+steps (library and host calls, effects in their order) and views.
 """
 
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -66,9 +67,7 @@ def _without_broadcasts(fn: Function) -> Function:
                     args = narrow
         if tuple(args) == op.args:
             return emit.keep(op)
-        moved = Value(
-            op.prim, tuple(args), op.attrs, op.type, op.uid, op.name, op.meta
-        )
+        moved = Value(op.prim, tuple(args), op.attrs, op.type, op.uid, op.name, op.meta)
         return emit.keep(moved)
 
     return rewrite(fn, rule)
@@ -205,7 +204,7 @@ def _in_order(units: list[Unit], number: dict[Value, int]) -> list[Unit]:
     }
     strict = [u for u in units if not u.outputs and _is_strict(u.members[0])]
     strict.sort(key=place.__getitem__)
-    for earlier, later in zip(strict, strict[1:], strict=False):
+    for earlier, later in itertools.pairwise(strict):
         before[later].add(earlier)
     after: dict[Unit, list[Unit]] = defaultdict(list)
     for unit, earlier_units in before.items():

@@ -2,8 +2,8 @@
 
 The innermost loops over which a reduction runs without interruption keep it in a
 register. Sums do so for at most `BLOCK` elements; block sums are then combined pairwise
-in index order, so the error grows with the logarithm of the length, as in NumPy. What is
-reduced over outer loops only is accumulated in the output.
+in index order, so the error grows with the logarithm of the length, as in NumPy. What
+is reduced over outer loops only is accumulated in the output.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from llvmlite import ir
 
 from tapec.native.layout import NoNative, memory_type, register_type
-from tapec.native.places import Place
 from tapec.native.scalars import Builder, Scalar
 
 __all__ = ["BLOCK", "Accumulator", "combine", "fill", "identity"]
@@ -65,7 +64,7 @@ def combine(b: Builder, monoid: str, x: Scalar, y: Scalar) -> Scalar:
         return b.intrinsic("maximum" if monoid == "max" else "minimum", x, y)
     if x.kind == "c":
         raise NoNative(f"{monoid} of complex numbers")
-    return b.where(x > y if monoid == "max" else x < y, x, y)  # type: ignore[no-any-return]
+    return b.where(x > y if monoid == "max" else x < y, x, y)
 
 
 @dataclass
@@ -144,7 +143,9 @@ def fill(b: Builder, at: Any, buffer: Any, size: int, x: Scalar) -> None:
         at.position_at_end(head)
         i = at.phi(INT)
         i.add_incoming(ir.Constant(INT, 0), before)
-        where = at.add(at.mul(i, ir.Constant(INT, len(x.parts))), ir.Constant(INT, part))
+        where = at.add(
+            at.mul(i, ir.Constant(INT, len(x.parts))), ir.Constant(INT, part)
+        )
         at.store(value, at.gep(buffer, [where], inbounds=True, source_etype=kind))
         following = at.add(i, ir.Constant(INT, 1), flags=("nuw", "nsw"))
         i.add_incoming(following, head)

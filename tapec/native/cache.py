@@ -23,21 +23,27 @@ class KernelCode:
     def __init__(self, name: str, body: Function, library: engine.Library) -> None:
         self.name = name
         self.body = body
-        self.library = library
         self.address = library.address(name)
+        self._library = library
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}: {len(self.body.ops)} ops>"
 
     @cached_property
-    def llvm(self) -> str:
-        """Optimized LLVM IR of the module it was compiled in."""
-        return self.library.llvm
+    def _texts(self) -> tuple[str, str]:
+        module: Any = engine.new_module(self.name)
+        emit_kernel(module, self.body, self.name, lines=True)
+        return engine.texts_of(module)
 
-    @cached_property
+    @property
+    def llvm(self) -> str:
+        """Optimized LLVM IR; line n of its debug information is `body.ops[n - 1]`."""
+        return self._texts[0]
+
+    @property
     def assembly(self) -> str:
-        """Assembly of the module it was compiled in."""
-        return self.library.assembly
+        """Assembly, with the same line numbers."""
+        return self._texts[1]
 
 
 _known = WeakValueDictionary()

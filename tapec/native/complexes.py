@@ -27,9 +27,7 @@ def binary(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:
     raise NoNative(f"{x.dtype} {symbol} {y.dtype}")
 
 
-def _divide(
-    b: Builder, x: tuple[Scalar, Scalar], y: tuple[Scalar, Scalar]
-) -> Scalar:
+def _divide(b: Builder, x: tuple[Scalar, Scalar], y: tuple[Scalar, Scalar]) -> Scalar:
     """Smith's method: scale by the larger part of the divisor."""
     (a, c), (p, q) = x, y
     by_real = abs(p) >= abs(q)
@@ -40,9 +38,7 @@ def _divide(
     re = (first + second * ratio) * scale
     im = b.where(by_real, c - a * ratio, c * ratio - a) * scale
     by_zero = (p == 0.0) & (q == 0.0)
-    return b.complex(
-        b.where(by_zero, a / abs(p), re), b.where(by_zero, c / abs(p), im)
-    )
+    return b.complex(b.where(by_zero, a / abs(p), re), b.where(by_zero, c / abs(p), im))
 
 
 def compare(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:

@@ -56,7 +56,7 @@ def driver() -> Driver:
     for name, width in (("check_bool", 8), ("check_i64", 64)):
         _emit_check(module, name, ir.IntType(width))
     names = ("run", "enter", "copy", "check_bool", "check_i64")
-    return Driver(engine.compile_module(module, names, level=1))
+    return Driver(engine.compile_module(module, names))
 
 
 def _number(n: int) -> Any:
@@ -163,12 +163,17 @@ def _emit_is_plain(module: Any) -> Any:
     ndim = at.sext(_field(at, array, HEADERS.ndim, WORD), INT)
     right = at.and_(
         at.icmp_unsigned("==", flags, usable),
-        at.icmp_unsigned("==", _field(at, array, HEADERS.descr, INT), _item(at, row, 0)),
+        at.icmp_unsigned(
+            "==", _field(at, array, HEADERS.descr, INT), _item(at, row, 0)
+        ),
     )
     right = at.and_(right, at.icmp_unsigned("==", ndim, _item(at, row, 1)))
     with at.if_then(at.not_(right)):
         at.ret(ir.Constant(ir.IntType(1), 0))
-    shape, wanted = _field(at, array, HEADERS.shape, POINTER), _item(at, row, 2, POINTER)
+    shape, wanted = (
+        _field(at, array, HEADERS.shape, POINTER),
+        _item(at, row, 2, POINTER),
+    )
     with _Loop(at, _number(0), ndim) as axis:
         extent, expected = _item(at, shape, axis), _item(at, wanted, axis)
         with at.if_then(at.icmp_unsigned("!=", extent, expected)):

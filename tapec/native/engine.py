@@ -1,7 +1,7 @@
 """LLVM: from IR text to machine code in this process.
 
-Code refers to Python, BLAS and our own helpers by symbol; their addresses are given when
-a library is linked, never written into code.
+Code refers to Python, BLAS and our own helpers by symbol; their addresses are given
+when a library is linked, never written into code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -17,7 +16,7 @@ from llvmlite import ir
 
 from tapec.native import platform
 
-__all__ = ["Library", "compile_module", "new_module"]
+__all__ = ["Library", "compile_module", "new_module", "texts_of"]
 
 _lock = threading.RLock()
 _numbers = itertools.count()
@@ -30,14 +29,21 @@ class _Engine:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         self.machine = _target_machine()
-        self.jit = llvm.create_lljit_compiler(_target_machine())
+        # JITLink puts all sections of an object into one block of memory, which is
+        # what the small code model needs.
+        self.jit = llvm.create_lljit_compiler(_target_machine(), use_jit_link=True)
 
 
 def _target_machine() -> Any:
     name, features = platform.cpu()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
-        cpu=name, features=features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
+        cpu=name,
+        features=features,
+        opt=2,
+        reloc="pic",
+        codemodel="small",
+        jit=True,
     )
 
 
@@ -61,41 +67,26 @@ def new_module(name: str) -> Any:
 
 
 class Library:
-    """Compiled code, alive as long as this object; text of it is made when asked for."""
+    """Compiled code, alive as long as this object."""
 
-    def __init__(self, tracker: Any, bitcode: bytes) -> None:
+    def __init__(self, tracker: Any) -> None:
         self._tracker = tracker
-        self._bitcode = bitcode
 
     def address(self, name: str) -> int:
         """Where the function `name` begins."""
-        return self._tracker[name]  # type: ignore[no-any-return]
-
-    @cached_property
-    def llvm(self) -> str:
-        """The optimized LLVM IR."""
-        with _lock:
-            return str(llvm.parse_bitcode(self._bitcode))
-
-    @cached_property
-    def assembly(self) -> str:
-        """The assembly."""
-        with _lock:
-            module = llvm.parse_bitcode(self._bitcode)
-            return engine().machine.emit_assembly(module)  # type: ignore[no-any-return]
+        return int(self._tracker[name])
 
 
 def compile_module(
-    module: Any,
-    exports: Iterable[str],
-    imports: Mapping[str, int] | None = None,
-    level: int = 3,
+    module: Any, exports: Iterable[str], imports: Mapping[str, int] | None = None
 ) -> Library:
-    """Optimize, compile and link a module; `imports` are addresses of symbols it uses."""
+    """Optimize, compile and link a module.
+
+    `imports` are the addresses of the symbols it uses besides those of the process.
+    """
     with _lock:
         found = engine()
-        parsed = llvm.parse_assembly(str(module))
-        _optimize(parsed, found.machine, level)
+        parsed = _optimized(module)
         builder = llvm.JITLibraryBuilder()
         builder.add_object_img(found.machine.emit_object(parsed))
         builder.add_current_process()
@@ -103,15 +94,28 @@ def compile_module(
             builder.import_symbol(name, address)
         for name in exports:
             builder.export_symbol(name)
-        tracker = builder.link(found.jit, f"tapec{next(_numbers)}")
-        return Library(tracker, parsed.as_bitcode())
+        return Library(builder.link(found.jit, f"tapec{next(_numbers)}"))
 
 
-def _optimize(module: Any, machine: Any, level: int) -> None:
-    options = llvm.create_pipeline_tuning_options(speed_level=level)
+def texts_of(module: Any) -> tuple[str, str]:
+    """Optimized LLVM IR and assembly of a module."""
+    with _lock:
+        parsed = _optimized(module)
+        return str(parsed), str(engine().machine.emit_assembly(parsed))
+
+
+def _optimized(module: Any) -> Any:
+    """Parsed and through LLVM's passes.
+
+    Without unrolling: with it, loops of up to 32 iterations are unrolled before they
+    are vectorized, and run several times longer; vectorized loops need none.
+    """
+    parsed = llvm.parse_assembly(str(module))
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
-    options.slp_vectorization = True
     options.loop_interleaving = True
-    options.loop_unrolling = True
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    options.slp_vectorization = False
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(engine().machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    return parsed

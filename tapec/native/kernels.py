@@ -2,9 +2,10 @@
 
     i32 kernel(ptr slots, ptr indices)
 
-`slots` are the buffers of the running call, `indices` says which of them are this step's
-parameters and results; so a body that occurs several times is one function. Values are
-pulled: a result asks its op for the element at an index, which asks its operands.
+`slots` are the buffers of the running call, `indices` says which of them are this
+step's parameters and results; so a body that occurs several times is one function.
+Values are pulled: a result asks its op for the element at an index, which asks its
+operands.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from llvmlite import ir
 
 from tapec import primitive as lowerings
 from tapec.ir import Function, Value
-from tapec.native import accumulate, memory
+from tapec.native import accumulate, debug, memory, platform
+from tapec.native.access import Access
 from tapec.native.accumulate import Accumulator
 from tapec.native.layout import NoNative
 from tapec.native.nest import Loop, Nest
-from tapec.native.places import Clamped, Data, Place, Test, choose, place
+from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
 from tapec.native.space import Space, aligned, reduced_axes, squeezed
 
@@ -34,8 +36,11 @@ HALF = np.dtype(np.float16)
 SIGNATURE = ir.FunctionType(STATUS, [POINTER, POINTER])
 
 
-def emit_kernel(module: Any, body: Function, name: str) -> None:
-    """Define `name` in `module`: what a `fused` op with this body does."""
+def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
+    """Define `name` in `module`: what a `fused` op with this body does.
+
+    lines: with debug information, in which line n is the op number n of the body.
+    """
     count = len(body.params) + len(body.results)
     inner = ir.Function(module, ir.FunctionType(STATUS, [POINTER] * count), name + ".")
     inner.linkage = "internal"
@@ -43,7 +48,9 @@ def emit_kernel(module: Any, body: Function, name: str) -> None:
     inner.attributes.add("noinline")
     for argument in inner.args:
         argument.add_attribute("noalias")
-    Kernel(inner, body).emit()
+    wide = f'"prefer-vector-width"="{platform.vector_width()}"'
+    set.add(inner.attributes, wide)
+    Kernel(inner, body, debug.lines_of(inner) if lines else None).emit()
     _emit_entry(module, inner, name)
 
 
@@ -57,15 +64,18 @@ def _emit_entry(module: Any, inner: Any, name: str) -> None:
     for number in range(len(inner.args)):
         where = at.gep(indices, [ir.Constant(INT, number)], source_etype=INT)
         slot = at.load(where, typ=INT)
-        buffers.append(at.load(at.gep(slots, [slot], source_etype=POINTER), typ=POINTER))
+        buffers.append(
+            at.load(at.gep(slots, [slot], source_etype=POINTER), typ=POINTER)
+        )
     at.ret(at.call(inner, buffers))
 
 
 class Kernel:
     """One kernel under construction."""
 
-    def __init__(self, function: Any, body: Function) -> None:
+    def __init__(self, function: Any, body: Function, lines: Any) -> None:
         self.function = function
+        self.lines = lines
         self.body = body
         self.space = Space(body)
         self.numbers = {op: line for line, op in enumerate(body.ops, 1)}
@@ -78,7 +88,7 @@ class Kernel:
         """The whole function."""
         if 0 in self.space.shape:
             self.nest = Nest(self.function, [])
-            self.b = Builder(self.nest.before)
+            self.b = Builder(self.nest.before, self.lines)
             self._fill_empty()
         else:
             self._open_loops()
@@ -99,7 +109,7 @@ class Kernel:
             loops[-2] = loops[-2]._replace(step=block)
         self.axes = axes
         self.nest = Nest(self.function, loops)
-        self.b = Builder(self.nest.before)
+        self.b = Builder(self.nest.before, self.lines)
         depths = list(range(1, len(axes) + 1))
         if len(loops) > len(axes):
             depths[-1] += 1
@@ -137,7 +147,7 @@ class Kernel:
             buffer = self.buffers[value]
             return memory.read(self.b, buffer, value.dtype, value.shape, index)
         if value.prim.name == "const":
-            return self.b.const(value.attr("value").array, value.dtype)
+            return self.b.const(value.attr("value").array.reshape(()), value.dtype)
         lower = value.prim.lower
         if isinstance(lower, lowerings.Scalar):
             operands = [
@@ -146,7 +156,7 @@ class Kernel:
             self._mark(value)
             element = lower.emit(self.b, *operands, **dict(value.attrs))
         elif isinstance(lower, lowerings.Index):
-            access = Access(self, value)
+            access = Access(self.b, value, self.value_at)
             element = lower.emit(access, value, list(index))
             self._mark(value)
         else:
@@ -176,7 +186,7 @@ class Kernel:
         memory.store(self.b, self.nest.after[-1], buffer, offset, element)
 
     def _reduced(self, result: Value) -> set[int]:
-        """Loop axes a result is reduced over (a joined axis counts as its successor)."""
+        """Loops a result is reduced over; a joined axis counts as its successor."""
         reduced = reduced_axes(result)
         return {a for a in reduced if self.space.extents[a] != 1}
 
@@ -208,7 +218,9 @@ class Kernel:
         after = self.nest.after[top]
         if outer:
             size = max(result.type.size, 1)
-            start = self.b.const(accumulate.identity(monoid, result.dtype), result.dtype)
+            start = self.b.const(
+                accumulate.identity(monoid, result.dtype), result.dtype
+            )
             accumulate.fill(self.b, self.nest.before[0], buffer, size, start)
         place_here = Builder([after] * len(self.nest.before))
         if outer:
@@ -219,7 +231,7 @@ class Kernel:
         memory.store(self.b, after, buffer, offset, element)
 
     def _total(self, result: Value, element: Scalar, inner: int) -> tuple[Scalar, int]:
-        """Reduce over the innermost `inner` axes in registers; the depth of the total."""
+        """The value reduced over the innermost `inner` axes, and its depth."""
         monoid = result.prim.lower.monoid
         loops = self.nest.loops
         split = len(loops) - len(self.axes)
@@ -269,48 +281,3 @@ def _reload(
     here.places = b.places
     here.axes = b.axes
     return memory.load(here, buffer, dtype, offset)
-
-
-class Access:
-    """What an `Index` lowering sees: its operands' elements, and choices."""
-
-    def __init__(self, kernel: Kernel, op: Value) -> None:
-        self.kernel = kernel
-        self.op = op
-        self.b = kernel.b
-
-    def read(self, operand: int, index: Sequence[Any]) -> Scalar:
-        """The element of an operand; indices are expressions, integers or scalars."""
-        value = self.op.args[operand]
-        return self.kernel.value_at(value, [place(i) for i in index])
-
-    def where(self, condition: Any, x: Any, y: Any) -> Any:
-        """`x` where the condition holds, else `y`: elements or indices."""
-        both_places = not isinstance(x, Scalar) and not isinstance(y, Scalar)
-        if both_places and isinstance(condition, (bool, Test)):
-            return choose(condition, place(x), place(y))
-        sides = [s.lower(self.b) if isinstance(s, Place) else s for s in (x, y)]
-        return self.b.where(condition, *sides)
-
-    def clamp(self, i: Any, low: int, high: int) -> Place:
-        """`i` brought into `low..high`; what is read where that moved it must not matter.
-
-        Elements read with a clamped index are 0 or the element at the edge there.
-        """
-        if isinstance(i, Scalar):
-            b = self.b
-            wide = b.cast(i, np.int64)
-            inside = b.intrinsic("smin", b.intrinsic("smax", wide, low), high)
-            return Place([(Data(inside, low, high), 1)], 0)
-        i = place(i)
-        if i.low >= low and i.high <= high:
-            return i
-        return Place([(Clamped(i, low, high), 1)], 0)
-
-    def const(self, number: Any, like: Any) -> Scalar:
-        """A number in the dtype `like`."""
-        return self.b.const(number, like)
-
-    def cast(self, x: Scalar, dtype: Any) -> Scalar:
-        """NumPy's `astype`."""
-        return self.b.cast(x, dtype)

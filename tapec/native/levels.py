@@ -1,8 +1,8 @@
 """Which ops can share a kernel, and when.
 
-Every op gets a *level*: the greatest level of its operands, plus one for an operand that
-must be complete before it can be read (a reduction, or a step between kernels). Ops of
-one space and one level depend on each other only element by element.
+Every op gets a *level*: the greatest level of its operands, plus one for an operand
+that must be complete before it can be read (a reduction, or a step between kernels).
+Ops of one space and one level depend on each other only element by element.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ DEEPEST = 16
 class Levels:
     """The kind and level of each op, and what is computed inside its reader's kernel.
 
-    map, reduce: run in kernels. number: a constant scalar, part of the code that reads
-    it. view: another name for a buffer. step: all else.
+    map, reduce: run in kernels. number: a constant of one element, part of the code
+    that reads it. view: another name for a buffer. step: all else.
     """
 
     def __init__(self, fn: Function) -> None:
@@ -52,7 +52,7 @@ class Levels:
 
     def _kind(self, op: Value) -> str:
         if op.prim.name == "const":
-            return "view" if op.shape else "number"
+            return "number" if op.type.size == 1 else "view"
         if op.prim.name == "item":
             return "view"
         if is_view(op):
@@ -103,7 +103,7 @@ class Levels:
         return level
 
     def _sink(self, op: Value) -> None:
-        """Move an op that is only read later to its first reader, if that is smaller."""
+        """Move an op that is only read later to its first reader, if less is stored."""
         if self.kind(op) != "map" or op in self.results or not self.users[op]:
             return
         readers = self.users[op]
@@ -131,7 +131,7 @@ class Levels:
 
 
 def folded_transpose(op: Value) -> bool:
-    """Whether an op exchanges the last two axes, which a matrix product can do itself."""
+    """Whether an op exchanges the last two axes, as a matrix product can itself."""
     if op.prim.name != "transpose":
         return False
     perm, n = op.attr("perm"), len(op.shape)

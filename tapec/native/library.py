@@ -1,8 +1,8 @@
 """Library calls: matrix products through the BLAS that SciPy brings.
 
-A row-major product C = A B is the column-major C' = B' A'. Transposed operands are flags
-of the call, so a `transpose` that only products read costs nothing. The emitted routine
-reads sizes and flags from its step's indices:
+A row-major product C = A B is the column-major C' = B' A'. Transposed operands are
+flags of the call, so a `transpose` that only products read costs nothing. The emitted
+routine reads sizes and flags from its step's indices:
 
     [a, b, c, m, n, k, transpose a, transpose b, batches, offset a, offset b, ...]
 """
@@ -19,7 +19,7 @@ from llvmlite import ir
 
 from tapec.ir import Value
 from tapec.native import engine
-from tapec.native.driver import INT, POINTER, WORD, _define, _item, _Loop, _number
+from tapec.native.driver import POINTER, WORD, _define, _item, _Loop, _number
 from tapec.native.layout import memory_type
 from tapec.native.levels import folded_transpose
 
@@ -55,7 +55,7 @@ class Product:
     @property
     def flops(self) -> int:
         """Floating-point operations."""
-        return 2 * self.op.type.size * self.k  # type: ignore[union-attr]
+        return int(2 * self.op.type.size * self.k)
 
 
 def product(op: Value) -> Product | None:
@@ -112,7 +112,7 @@ def _routine(dtype: np.dtype[Any]) -> engine.Library:
     )
     _Emitter(module, dtype, gemm, gemv).emit()
     imports = {name: _blas_address(blas) for name, blas in names.items()}
-    return engine.compile_module(module, ["product"], imports, level=1)
+    return engine.compile_module(module, ["product"], imports)
 
 
 class _Emitter:
@@ -168,9 +168,7 @@ class _Emitter:
             at.store(ir.Constant(kind, [number, 0.0][: self.parts]), cell)
             self.scales.append(cell)
         self.letters = {c: self._cell(ir.Constant(ir.IntType(8), ord(c))) for c in "NT"}
-        self.cells = [
-            self._cell(at.trunc(v, WORD)) for v in (self.m, self.n, self.k)
-        ]
+        self.cells = [self._cell(at.trunc(v, WORD)) for v in (self.m, self.n, self.k)]
         one = _number(1)
         self.leading = []
         pairs = ((self.k, self.m), (self.n, self.k))

@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from tapec import primitive as lowerings
 from tapec.ir import ArrayType, Attrs, Dim, Value, exact
-from tapec.native.layout import NoNative, register_type, real_dtype
+from tapec.native.layout import NoNative, real_dtype, register_type
 from tapec.native.scalars import Builder, Scalar
 
 __all__ = ["cost", "is_view"]

@@ -52,9 +52,7 @@ def load(b: Builder, buffer: Any, dtype: np.dtype[Any], offset: Place) -> Scalar
     return b.make(dtype, depth, *values)
 
 
-def store(
-    b: Builder, at: Any, buffer: Any, offset: Place, element: Scalar
-) -> None:
+def store(b: Builder, at: Any, buffer: Any, offset: Place, element: Scalar) -> None:
     """Write an element with the LLVM builder `at`, which may follow a loop."""
     dtype = element.dtype
     for part, where in zip(element.parts, _parts(b, dtype, offset), strict=True):

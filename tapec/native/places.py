@@ -81,7 +81,7 @@ class Choice(Atom):
 
     def lower(self, b: Builder) -> Scalar:
         yes, no = self.yes.lower(b), self.no.lower(b)
-        return b.where(self.test.lower(b), yes, no)  # type: ignore[no-any-return]
+        return b.where(self.test.lower(b), yes, no)
 
 
 class Clamped(Atom):
@@ -250,7 +250,9 @@ class Place:
             rows.sort(key=lambda row: row[0].depth)
             total = b.const(self.constant, INT)
             for x, factor in rows:
-                step = x if factor == 1 else _arithmetic(b, "mul", x, b.const(factor, x))
+                step = (
+                    x if factor == 1 else _arithmetic(b, "mul", x, b.const(factor, x))
+                )
                 total = _arithmetic(b, "add", step, total)
             found = b.places[self.key] = total
         return found
@@ -287,5 +289,3 @@ def choose(test: Any, yes: Place, no: Place) -> Place:
     if isinstance(test, bool):
         return yes if test else no
     return Place([(Choice(test, yes, no), 1)], 0)
-
-

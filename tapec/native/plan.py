@@ -116,7 +116,9 @@ def make_plan(
     return plan
 
 
-def _add_temporaries(plan: Plan, steps: Sequence[tuple[Sequence[Value], Sequence[Storage]]], add: object) -> None:
+def _add_temporaries(
+    plan: Plan, steps: Sequence[tuple[Sequence[Value], Sequence[Storage]]], add: object
+) -> None:
     for number, (reads, writes) in enumerate(steps):
         for owner in writes:
             if owner not in plan.slots:

@@ -59,8 +59,7 @@ class _Frame:
 
     def view(self, program: Program, value: Value, given: Sequence[Array]) -> Array:
         """A value as an array: of the caller's, a constant, or a part of the arena."""
-        key = value
-        found = self.views.get(key)
+        found = self.views.get(value)
         if found is not None:
             return found
         slot = program.plan.slot(value)
@@ -71,9 +70,10 @@ class _Frame:
         if buffer.kind == "constant":
             (op,) = (op for s, op in program.plan.constants if s == slot)
             return program.constants[op].reshape(shape)
-        part = self.arena[buffer.offset : buffer.offset + value.type.nbytes]  # type: ignore[union-attr]
-        found = self.views[key] = part.view(dtype).reshape(shape)
-        return found
+        part = self.arena[buffer.offset :][: value.type.nbytes]
+        view: Array = part.view(dtype).reshape(shape)
+        self.views[value] = view
+        return view
 
 
 class Program:
@@ -116,7 +116,7 @@ class Program:
         for step in self.steps:
             words += self._row(step.address(self._kernels), step.indices(self.plan))
         for value, slot in self.plan.copies:
-            row = [self.plan.slot(value), slot, value.type.nbytes]  # type: ignore[union-attr]
+            row = [self.plan.slot(value), slot, value.type.nbytes]
             words += self._row(copy, row)
         self._table = (ctypes.c_int64 * max(len(words), 1))(*words)
         self._end = len(words) // 2

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from tapec.native import integers
 from tapec.native.layout import ELEMENT, NoNative, real_dtype, register_type
+from tapec.native.scalar import Scalar
 
 __all__ = ["BOOL", "Builder", "NoNative", "Scalar"]
 
@@ -37,88 +37,8 @@ BOOL = np.dtype(np.bool_)
 HALF = np.dtype(np.float16)
 FLOAT = np.dtype(np.float32)
 
-_FLOAT_OPS = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
-_INT_OPS = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor"}
-_BOOL_OPS = {"+": "or_", "*": "and_", "&": "and_", "|": "or_", "^": "xor"}
-
-
-def _operator(symbol: str, *, reflected: bool = False) -> Callable[..., Any]:
-    def apply(self: Scalar, other: Any) -> Scalar:
-        other = self.b.scalar(other, like=self)
-        x, y = (other, self) if reflected else (self, other)
-        return self.b.binary(symbol, x, y)
-
-    return apply
-
 
 MATH_NAMES = {"power": "pow"}
-
-
-class Scalar:
-    """One element: `parts` holds its LLVM value, two of them if it is complex."""
-
-    __slots__ = ("b", "depth", "dtype", "parts")
-
-    def __init__(
-        self, b: Builder, dtype: np.dtype[Any], parts: tuple[Any, ...], depth: int
-    ) -> None:
-        self.b = b
-        self.dtype = dtype
-        self.parts = parts
-        self.depth = depth
-
-    @property
-    def value(self) -> Any:
-        """The LLVM value of a scalar that is not complex."""
-        (value,) = self.parts
-        return value
-
-    @property
-    def real(self) -> Scalar:
-        """The real part."""
-        return self.b.real(self)
-
-    @property
-    def imag(self) -> Scalar:
-        """The imaginary part."""
-        return self.b.imag(self)
-
-    @property
-    def kind(self) -> str:
-        """NumPy's letter for the kind of dtype: b i u f c."""
-        return self.dtype.kind
-
-    __add__, __radd__ = _operator("+"), _operator("+", reflected=True)
-    __sub__, __rsub__ = _operator("-"), _operator("-", reflected=True)
-    __mul__, __rmul__ = _operator("*"), _operator("*", reflected=True)
-    __truediv__, __rtruediv__ = _operator("/"), _operator("/", reflected=True)
-    __floordiv__, __rfloordiv__ = _operator("//"), _operator("//", reflected=True)
-    __mod__, __rmod__ = _operator("%"), _operator("%", reflected=True)
-    __pow__, __rpow__ = _operator("**"), _operator("**", reflected=True)
-    __and__, __rand__ = _operator("&"), _operator("&", reflected=True)
-    __or__, __ror__ = _operator("|"), _operator("|", reflected=True)
-    __xor__, __rxor__ = _operator("^"), _operator("^", reflected=True)
-    __lshift__, __rlshift__ = _operator("<<"), _operator("<<", reflected=True)
-    __rshift__, __rrshift__ = _operator(">>"), _operator(">>", reflected=True)
-    __lt__, __le__ = _operator("<"), _operator("<=")
-    __gt__, __ge__ = _operator(">"), _operator(">=")
-    __eq__, __ne__ = _operator("=="), _operator("!=")
-    __hash__ = object.__hash__
-
-    def __neg__(self) -> Scalar:
-        return self.b.negative(self)
-
-    def __pos__(self) -> Scalar:
-        return self
-
-    def __invert__(self) -> Scalar:
-        return self.b.invert(self)
-
-    def __abs__(self) -> Scalar:
-        return self.b.absolute(self)
-
-    def __bool__(self) -> bool:
-        raise TypeError("an emitted scalar has no truth value; use b.where")
 
 
 class Builder:
@@ -128,11 +48,13 @@ class Builder:
     expressions that are already emitted.
     """
 
-    def __init__(self, scopes: Sequence[Any]) -> None:
+    def __init__(
+        self, scopes: Sequence[Any], lines: Callable[[int], Any] | None = None
+    ) -> None:
         self.scopes = scopes
+        self.lines = lines
         self.axes: dict[int, Scalar] = {}
         self.places: dict[Any, Scalar] = {}
-        self.lines: Callable[[int], Any] | None = None
 
     def mark(self, line: int) -> None:
         """Give what is emitted from here on a line number in the debug information."""
@@ -157,85 +79,33 @@ class Builder:
             parts = tuple(ir.Constant(ELEMENT[real], float(x)) for x in numbers)
             return Scalar(self, dtype, parts, 0)
         kind = float if dtype.kind == "f" else int
-        return Scalar(self, dtype, (ir.Constant(register_type(dtype), kind(element)),), 0)
+        constant = ir.Constant(register_type(dtype), kind(element))
+        return Scalar(self, dtype, (constant,), 0)
 
     def scalar(self, x: Any, like: Scalar) -> Scalar:
         """`x` as it is, or as a constant like the other operand."""
         if isinstance(x, Scalar):
             return x
         lower = getattr(x, "lower", None)  # an index expression
-        return lower(self) if lower is not None else self.const(x, like)
+        made: Scalar = self.const(x, like) if lower is None else lower(self)
+        return made
 
     # --- operators
 
     def binary(self, symbol: str, x: Scalar, y: Scalar) -> Scalar:
         """One of Python's binary operators on scalars of one dtype."""
-        if x.dtype != y.dtype:
-            raise NoNative(f"{x.dtype} {symbol} {y.dtype}")
-        if symbol in ("<", "<=", ">", ">=", "==", "!="):
-            return self._compare(symbol, x, y)
-        if x.dtype == HALF:
-            wide = self.binary(symbol, self.cast(x, FLOAT), self.cast(y, FLOAT))
-            return self.cast(wide, HALF)
-        if x.kind == "c":
-            from tapec.native import complexes
+        from tapec.native import operators
 
-            return complexes.binary(self, symbol, x, y)
-        if symbol == "**" and x.kind == "f":
-            return self.math("pow", x, y)
-        if symbol in ("//", "%") and x.kind == "f":
-            return self._float_divmod(x, y)[symbol == "%"]
-        simple = {"f": _FLOAT_OPS, "b": _BOOL_OPS}.get(x.kind, _INT_OPS).get(symbol)
-        at, depth = self._at(x, y)
-        if simple is not None:
-            return self.make(x.dtype, depth, getattr(at, simple)(x.value, y.value))
-        if x.kind not in "iu":
-            raise NoNative(f"{x.dtype} {symbol} {y.dtype}")
-        operation = integers.OPERATIONS.get(symbol)
-        if operation is None:
-            raise NoNative(f"{x.dtype} {symbol} {y.dtype}")
-        value = operation(at, x.value, y.value, signed=x.kind == "i")
-        return self.make(x.dtype, depth, value)
+        return operators.binary(self, symbol, x, y)
 
-    def _at(self, *xs: Scalar) -> tuple[Any, int]:
+    def at(self, *xs: Scalar) -> tuple[Any, int]:
+        """The LLVM builder of the scope in which all of `xs` are known, its depth."""
         depth = max(x.depth for x in xs)
         return self.scopes[depth], depth
 
-    def _compare(self, symbol: str, x: Scalar, y: Scalar) -> Scalar:
-        at, depth = self._at(x, y)
-        if x.kind == "c":
-            from tapec.native import complexes
-
-            return complexes.compare(self, symbol, x, y)
-        if x.kind == "f":
-            make = at.fcmp_unordered if symbol == "!=" else at.fcmp_ordered
-        else:
-            make = at.icmp_signed if x.kind == "i" else at.icmp_unsigned
-        return self.make(BOOL, depth, make(symbol, x.value, y.value))
-
-    def _float_divmod(self, x: Scalar, y: Scalar) -> tuple[Scalar, Scalar]:
-        """Floored quotient and remainder with the sign of the divisor."""
-        at, depth = self._at(x, y)
-        rest = self.make(x.dtype, depth, at.frem(x.value, y.value))
-        quotient = (x - rest) / y
-        wrong = (rest != 0.0) & ((y < 0.0) != (rest < 0.0))
-        quotient = self.where(wrong, quotient - 1.0, quotient)
-        zero = self.const(0.0, x)
-        signed_zero = self.intrinsic("copysign", zero, y)
-        moved = self.where(wrong, rest + y, self.where(rest != 0.0, rest, signed_zero))
-        floor = self.intrinsic("floor", quotient)
-        floor = self.where(quotient - floor > 0.5, floor + 1.0, floor)
-        flat = self.intrinsic("copysign", zero, x / y)
-        floor = self.where(quotient != 0.0, floor, flat)
-        by_zero = y == 0.0
-        return (
-            self.where(by_zero, x / y, floor),
-            self.where(by_zero, self.const(np.nan, x), moved),
-        )
-
     def negative(self, x: Scalar) -> Scalar:
         """-x."""
-        at, depth = self._at(x)
+        at, depth = self.at(x)
         if x.kind == "b":
             raise NoNative("-bool")
         negate = at.neg if x.kind in "iu" else at.fneg
@@ -243,7 +113,7 @@ class Builder:
 
     def invert(self, x: Scalar) -> Scalar:
         """~x: bitwise for integers, logical for bools."""
-        at, depth = self._at(x)
+        at, depth = self.at(x)
         if x.kind not in "biu":
             raise NoNative(f"~{x.dtype}")
         return self.make(x.dtype, depth, at.not_(x.value))
@@ -258,16 +128,16 @@ class Builder:
 
     # --- functions
 
-    def math(self, name: str, *xs: Any) -> Scalar:
+    def math(self, name: str, *operands: Any) -> Scalar:
         """A function of `native.math`."""
-        xs = self._alike(xs)
+        xs = self._alike(operands)
         if xs[0].dtype == HALF:
             return self.cast(self.math(name, *[self.cast(x, FLOAT) for x in xs]), HALF)
         if xs[0].kind != "f":
             raise NoNative(f"{name}({xs[0].dtype})")
         from tapec.native.math import call
 
-        at, depth = self._at(*xs)
+        at, depth = self.at(*xs)
         try:
             name = MATH_NAMES.get(name, name)
             value = call(at, name, *[x.value for x in xs])
@@ -275,9 +145,9 @@ class Builder:
             raise NoNative(name) from None
         return self.make(xs[0].dtype, depth, value)
 
-    def intrinsic(self, name: str, *xs: Any) -> Scalar:
+    def intrinsic(self, name: str, *operands: Any) -> Scalar:
         """An LLVM intrinsic whose operands and result have one type."""
-        xs = self._alike(xs)
+        xs = self._alike(operands)
         x = xs[0]
         name = "fabs" if name == "abs" and x.kind == "f" else name
         if x.dtype == HALF:
@@ -285,7 +155,7 @@ class Builder:
             return self.cast(wide, HALF)
         if len(x.parts) != 1:
             raise NoNative(f"{name}({x.dtype})")
-        at, depth = self._at(*xs)
+        at, depth = self.at(*xs)
         values = [x.value for x in xs]
         kind = values[0].type
         signature = ir.FunctionType(kind, [kind] * len(values))
@@ -296,10 +166,11 @@ class Builder:
         like = next(x for x in xs if isinstance(x, Scalar))
         return [self.scalar(x, like) for x in xs]
 
-    def where(self, condition: Any, x: Any, y: Any) -> Any:
+    def where(self, condition: Any, x: Any, y: Any) -> Scalar:
         """`x` where the condition holds, else `y`."""
         if isinstance(condition, (bool, np.bool_)):
-            return x if condition else y
+            chosen: Scalar = x if condition else y
+            return chosen
         if not isinstance(condition, Scalar):
             condition = condition.lower(self)
         if not isinstance(x, Scalar) and not isinstance(y, Scalar):
@@ -307,7 +178,7 @@ class Builder:
         x, y = self._alike((x, y))
         if x.dtype != y.dtype:
             raise NoNative(f"where of {x.dtype} and {y.dtype}")
-        at, depth = self._at(condition, x, y)
+        at, depth = self.at(condition, x, y)
         pairs = zip(x.parts, y.parts, strict=True)
         parts = [at.select(condition.value, a, b) for a, b in pairs]
         return self.make(x.dtype, depth, *parts)
@@ -341,7 +212,7 @@ class Builder:
         x = self.cast(x, FLOAT) if x.dtype == HALF else x
         if x.kind != "f":
             return x < 0
-        at, depth = self._at(x)
+        at, depth = self.at(x)
         width = ir.IntType(8 * x.dtype.itemsize)
         bits = at.bitcast(x.value, width)
         return self.make(BOOL, depth, at.icmp_signed("<", bits, ir.Constant(width, 0)))
@@ -349,12 +220,12 @@ class Builder:
     def maximum(self, x: Any, y: Any) -> Scalar:
         """The greater one; NaN if either is."""
         x, y = self._alike((x, y))
-        return self.where((x >= y) | self.isnan(x), x, y)  # type: ignore[no-any-return]
+        return self.where((x >= y) | self.isnan(x), x, y)
 
     def minimum(self, x: Any, y: Any) -> Scalar:
         """The smaller one; NaN if either is."""
         x, y = self._alike((x, y))
-        return self.where((x <= y) | self.isnan(x), x, y)  # type: ignore[no-any-return]
+        return self.where((x <= y) | self.isnan(x), x, y)
 
     # --- complex numbers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tapec import primitive as lowerings
 from tapec.ir import Function, TupleType, Value
@@ -49,8 +49,8 @@ class Step:
     @property
     def work(self) -> int:
         """Bytes it touches, or operations if those are more."""
-        values = [v for v in (*self.op.args, self.op) if not isinstance(v.type, TupleType)]
-        moved = sum(v.type.nbytes for v in values)  # type: ignore[union-attr]
+        types = [v.type for v in (*self.op.args, *self.written) if v is not None]
+        moved = sum(int(t.nbytes) for t in types if not isinstance(t, TupleType))
         if self.kind == "kernel":
             moved *= 1 + len(self.op.attr("body").ops) // 8
         return max(moved, self.product.flops if self.product else 0)
@@ -75,7 +75,8 @@ class Step:
         if self.kind == "check":
             return [plan.slot(self.op.args[0]), int(self.op.attr("expected"))]
         if self.kind == "kernel":
-            return [*map(plan.slot, self.op.args), *map(plan.slots.__getitem__, self.writes)]
+            written = [plan.slots[owner] for owner in self.writes]
+            return [*map(plan.slot, self.op.args), *written]
         return []
 
 

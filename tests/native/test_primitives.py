@@ -45,9 +45,7 @@ def assert_same(found, wanted, ulps=ULPS):
     np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
     eps = np.finfo(wanted.dtype).eps
     scale = np.max(np.abs(wanted[np.isfinite(wanted)]), initial=0.0)
-    np.testing.assert_allclose(
-        found, wanted, rtol=ulps * eps, atol=eps * float(scale)
-    )
+    np.testing.assert_allclose(found, wanted, rtol=ulps * eps, atol=eps * float(scale))
 
 
 @pytest.mark.parametrize(("name", "number"), CASES)

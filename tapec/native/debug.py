@@ -1,0 +1,50 @@
+"""Debug information: which op an instruction belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+__all__ = ["lines_of"]
+
+
+def lines_of(function: Any) -> Callable[[int], Any]:
+    """Give a function debug information; the location of each of its lines."""
+    module = function.module
+    version = [ir.IntType(32)(2), "Debug Info Version", ir.IntType(32)(3)]
+    module.add_named_metadata("llvm.module.flags", version)
+    file = module.add_debug_info(
+        "DIFile", {"filename": f"{function.name}tir", "directory": ""}
+    )
+    unit = module.add_debug_info(
+        "DICompileUnit",
+        {
+            "language": ir.DIToken("DW_LANG_C"),
+            "file": file,
+            "isOptimized": True,
+            "emissionKind": ir.DIToken("LineTablesOnly"),
+        },
+        is_distinct=True,
+    )
+    module.add_named_metadata("llvm.dbg.cu", unit)
+    kind = module.add_debug_info("DISubroutineType", {"types": None})
+    scope = module.add_debug_info(
+        "DISubprogram",
+        {
+            "name": function.name,
+            "file": file,
+            "line": 1,
+            "type": kind,
+            "spFlags": ir.DIToken("DISPFlagDefinition"),
+            "unit": unit,
+        },
+        is_distinct=True,
+    )
+    function.set_metadata("dbg", scope)
+
+    def location(line: int) -> Any:
+        return module.add_debug_info("DILocation", {"line": line, "scope": scope})
+
+    return location
