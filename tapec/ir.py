@@ -96,6 +96,7 @@ class ArrayType:
         dtype = dtype.newbyteorder("=")
         if dtype not in DTYPE_NAMES:
             raise TypeError(f"arrays of dtype {dtype} cannot be traced")
+        dtype = np.dtype(dtype.type)  # NumPy's own object: compiled code compares it
         shape = tuple(d if isinstance(d, Dim) else int(d) for d in shape)
         found = cls._interned.get((dtype, shape))
         if found is None:
