@@ -42,7 +42,7 @@ def binary(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:
     if simple is not None:
         return b.make(x.dtype, depth, getattr(at, simple)(x.value, y.value))
     if x.kind == "f" and symbol == "**":
-        return b.math("pow", x, y)
+        return b.math("power", x, y)
     if x.kind == "f" and symbol in ("//", "%"):
         return _float_divmod(b, x, y)[symbol == "%"]
     if x.kind in "iu" and symbol in integers.OPERATIONS:

@@ -38,7 +38,6 @@ HALF = np.dtype(np.float16)
 FLOAT = np.dtype(np.float32)
 
 
-MATH_NAMES = {"power": "pow"}
 
 
 class Builder:
@@ -139,7 +138,6 @@ class Builder:
 
         at, depth = self.at(*xs)
         try:
-            name = MATH_NAMES.get(name, name)
             value = call(at, name, *[x.value for x in xs])
         except KeyError:
             raise NoNative(name) from None
