@@ -49,6 +49,8 @@ def _gather_vjp(
     ct: Any, out: Any, x: Any, *indices: Any, axis: int
 ) -> list[Masked | None]:
     def back(part: Any) -> Any:
+        if part.dtype.kind == "i":  # a mask as numbers: its count might overflow
+            part = np.not_equal(part, 0)
         return scatter_add(part, *indices, shape=x.shape, axis=axis)
 
     def live() -> Any:
