@@ -9,7 +9,7 @@ import pytest
 
 import tapec
 from tapec.cli import main
-from tapec.demo import data, network, program, terminal, timing, training
+from tapec.demo import data, network, program, terminal, threads, timing, training
 from tapec.demo.by_hand import HandWritten
 
 SHORT = program.Effort(iterations=25, epochs=6, budget=0.02)
@@ -100,7 +100,15 @@ def test_short_run(tmp_path):
     assert "matmul" in picture and "forward" in picture and "gradient" in picture
 
 
-@pytest.mark.slow
+def test_one_thread_for_products():
+    controls = list(threads._controls())
+    before = [get() for get, _ in controls]
+    with threads.one_thread() as count:
+        assert count == len(controls)
+        assert all(get() == 1 for get, _ in controls)
+    assert [get() for get, _ in controls] == before
+
+
 def test_full_training(digits):
     """What `make demo` prints: at least 95 % of the held-out digits, both ways."""
     effort = program.Effort()
@@ -113,15 +121,13 @@ def test_full_training(digits):
 
 
 def test_command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(program, "FULL", SHORT)
     monkeypatch.setattr(program.run, "__defaults__", (".", SHORT, None))
     assert main(["demo", "--out", str(tmp_path)]) == 0
     assert "tapec reads handwritten digits" in capsys.readouterr().out
     assert (tmp_path / "digits.svg").is_file()
 
 
-def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(program.run, "__defaults__", (".", SHORT, None))
+def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["demo", "--out", str(tmp_path / "file")]) == 2
     assert capsys.readouterr().err == f"tapec: {tmp_path / 'file'}: File exists\n"

@@ -12,6 +12,7 @@ import numpy as np
 from tapec.demo import data, network, timing, training
 from tapec.demo.network import Weights, loss_and_gradient
 from tapec.demo.terminal import Progress, Screen, seconds
+from tapec.demo.threads import one_thread
 
 __all__ = ["Effort", "Result", "run"]
 
@@ -41,8 +42,12 @@ def run(
     out: Path | str = ".", effort: Effort = FULL, stream: TextIO | None = None
 ) -> Result:
     """Do all of it, tell about it on `stream`, and write `digits.svg` into `out`."""
-    screen = Screen(stream)
-    out = Path(out)
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with one_thread():
+        return _run(Screen(stream), Path(out), effort)
+
+
+def _run(screen: Screen, out: Path, effort: Effort) -> Result:
     digits = data.split(*data.load())
     _introduce(screen, digits)
     first = _first_call(screen, digits)
@@ -171,7 +176,8 @@ def _measure(screen: Screen, digits: data.Split, budget: float) -> list[timing.T
     screen.table(rows)
     screen.line(
         screen.dim(
-            "medians of interleaved rounds; × is that time over the compiled one"
+            "medians of interleaved rounds on one thread; "
+            "× is that time over the compiled one"
         )
     )
     return found
@@ -195,7 +201,6 @@ def _show(screen: Screen, digits: data.Split, out: Path) -> Path:
         screen.line()
         screen.line(f"and the largest of its {len(kernels)} kernels, each one loop:")
         screen.lines(["", *largest.splitlines()])
-    out.mkdir(parents=True, exist_ok=True)
     picture = out / "digits.svg"
     inspection.svg(picture, "optimized")
     screen.heading(f"{picture} shows the forward and the backward graph.")
