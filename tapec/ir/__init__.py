@@ -1,0 +1,65 @@
+"""The intermediate representation: straight-line SSA over typed arrays.
+
+An op *is* the value it defines. A `Function` is a schedule of such values, operands
+first; nothing is ever mutated. Passes are functions from `Function` to `Function` and
+rebuild through `rewrite`, which keeps every value whose operands did not change.
+
+    func @loss(%x: f64[3], %w: f64[3]) {
+      %2: f64[3] = mul %x, %w
+      %3: f64[] = sum %2 axis=(0,)
+      return %3
+    }
+
+This module imports nothing of tapec.
+"""
+
+from tapec.ir.function import Function, Value, exact, has_effect
+from tapec.ir.origin import NO_META, Location, Meta
+from tapec.ir.rewriting import (
+    Emitter,
+    Replaced,
+    Rule,
+    logged,
+    prune,
+    renumber,
+    rewrite,
+    substitute,
+    users,
+)
+from tapec.ir.types import (
+    DTYPE_NAMES,
+    DTYPES,
+    ArrayType,
+    Attrs,
+    Constant,
+    Dim,
+    TupleType,
+    Type,
+)
+
+__all__ = [
+    "DTYPES",
+    "DTYPE_NAMES",
+    "NO_META",
+    "ArrayType",
+    "Attrs",
+    "Constant",
+    "Dim",
+    "Emitter",
+    "Function",
+    "Location",
+    "Meta",
+    "Replaced",
+    "Rule",
+    "TupleType",
+    "Type",
+    "Value",
+    "exact",
+    "has_effect",
+    "logged",
+    "prune",
+    "renumber",
+    "rewrite",
+    "substitute",
+    "users",
+]

@@ -1,0 +1,79 @@
+"""Where an op comes from: the user's line, the name scope, the forward value."""
+
+from __future__ import annotations
+
+import itertools
+from types import CodeType
+from typing import Any
+
+__all__ = ["NO_META", "Location", "Meta"]
+
+
+class Location:
+    """Where the user's code made an op: frames innermost first, resolved when read."""
+
+    __slots__ = ("frames",)
+
+    def __init__(self, frames: tuple[tuple[CodeType, int], ...]) -> None:
+        self.frames = frames
+
+    @property
+    def filename(self) -> str:
+        return self.frames[0][0].co_filename
+
+    @property
+    def function(self) -> str:
+        return self.frames[0][0].co_name
+
+    @property
+    def span(self) -> tuple[int | None, int | None, int | None, int | None]:
+        """(line, end line, column, end column) of the expression; columns in bytes."""
+        code, lasti = self.frames[0]
+        return next(itertools.islice(code.co_positions(), lasti // 2, None))
+
+    @property
+    def line(self) -> int | None:
+        return self.span[0]
+
+    def __repr__(self) -> str:
+        return f"{self.filename}:{self.line}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _no_location, ()  # code objects do not pickle
+
+
+def _no_location() -> None:
+    return None
+
+
+class Meta:
+    """What is known of an op besides its meaning; shared, never compared.
+
+    primal: uid of the forward value a gradient op belongs to; scope: name scope path.
+    """
+
+    __slots__ = ("_loc", "primal", "scope")
+
+    def __init__(self, primal: int | None = None, scope: str = "", loc: Any = None):
+        self.primal = primal
+        self.scope = scope
+        self._loc = loc
+
+    @property
+    def loc(self) -> Location | None:
+        """The place in the user's code; a flat tuple of frames until asked for."""
+        if type(self._loc) is tuple:
+            self._loc = Location(
+                tuple(zip(self._loc[::2], self._loc[1::2], strict=True))
+            )
+        return self._loc  # type: ignore[no-any-return]
+
+    def belonging_to(self, primal: int | None) -> Meta:
+        """The same for an op of the gradient of `primal`."""
+        return Meta(primal, self.scope, self._loc)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Meta, (self.primal, self.scope)
+
+
+NO_META = Meta()

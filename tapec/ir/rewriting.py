@@ -1,0 +1,179 @@
+"""Building functions from functions: what every pass is made of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from tapec.ir.function import Function, Value, has_effect
+from tapec.ir.origin import NO_META
+from tapec.ir.types import Attrs, Type
+
+__all__ = [
+    "Emitter",
+    "Replaced",
+    "Rule",
+    "logged",
+    "prune",
+    "renumber",
+    "rewrite",
+    "substitute",
+    "users",
+]
+
+
+class Emitter:
+    """Collects the ops of a function under construction.
+
+    reason: why the rule puts something else in the place of an op, for the log.
+    """
+
+    def __init__(self, next_uid: int) -> None:
+        self.ops: list[Value] = []
+        self.reason = ""
+        self._next = next_uid
+
+    def keep(self, op: Value) -> Value:
+        """Append an existing op as it is."""
+        self.ops.append(op)
+        return op
+
+    def new(
+        self, prim: Any, *args: Value, like: Value | None = None, **attrs: Any
+    ) -> Value:
+        """Append a new op; its type comes from the primitive's type rule.
+
+        `like` lends its `meta`: the op whose work the new one does.
+        """
+        type_ = prim.type_rule(*[a.type for a in args], **attrs)
+        return self.make(prim, args, tuple(attrs.items()), type_, like)
+
+    def make(
+        self,
+        prim: Any,
+        args: tuple[Value, ...],
+        attrs: Attrs,
+        type_: Type,
+        like: Value | None = None,
+    ) -> Value:
+        """Append a new op of known type."""
+        meta = NO_META if like is None else like.meta
+        op = Value(prim, args, attrs, type_, self._next, meta=meta)
+        self._next += 1
+        self.ops.append(op)
+        return op
+
+
+Rule = Callable[[Value, Emitter], Value]
+
+
+class Replaced(NamedTuple):
+    """A line of the rewrite log: the op `old` is now the value `new`."""
+
+    old: int
+    new: int
+    reason: str
+
+
+_log: ContextVar[list[Replaced] | None] = ContextVar("rewrite log", default=None)
+
+
+@contextmanager
+def logged() -> Iterator[list[Replaced]]:
+    """What `rewrite` replaces inside, for those who ask why."""
+    lines: list[Replaced] = []
+    token = _log.set(lines)
+    try:
+        yield lines
+    finally:
+        _log.reset(token)
+
+
+def rewrite(fn: Function, rule: Rule) -> Function:
+    """Rebuild `fn` op by op: the only loop that does.
+
+    `rule(op, emit)` gets each op with its operands already rewritten and returns the
+    value that takes its place: `emit.keep(op)`, a new op, or an earlier value. An op
+    whose operands changed keeps its uid.
+    """
+    emit = Emitter(fn.next_uid)
+    log = _log.get()
+    new: dict[Value, Value] = {}
+    get = new.get
+    for op in fn.ops:
+        args = op.args
+        if any(a in new for a in args):
+            args = tuple([get(a, a) for a in args])
+            moved = Value(op.prim, args, op.attrs, op.type, op.uid, op.name, op.meta)
+        else:
+            moved = op
+        result = rule(moved, emit)
+        if result is not op:
+            new[op] = result
+        if log is not None and result is not moved:
+            log.append(Replaced(op.uid, result.uid, emit.reason))
+            emit.reason = ""
+    return Function(fn.name, fn.params, emit.ops, [get(r, r) for r in fn.results])
+
+
+def substitute(fn: Function, new: Mapping[Value, Value]) -> Function:
+    """`fn` with ops or parameters replaced by other values.
+
+    New parameters come last, new ops (which have no operands) first.
+    """
+    mapping = dict(new)
+    ops = [v for v in new.values() if v.prim is not None]
+    for op in fn.ops:
+        if op in new:
+            continue
+        if any(a in mapping for a in op.args):
+            args = tuple(mapping.get(a, a) for a in op.args)
+            moved = Value(op.prim, args, op.attrs, op.type, op.uid, op.name, op.meta)
+            mapping[op] = moved
+        ops.append(mapping.get(op, op))
+    params = [p for p in fn.params if p not in new]
+    params += [v for v in new.values() if v.prim is None]
+    return Function(fn.name, params, ops, [mapping.get(r, r) for r in fn.results])
+
+
+def prune(fn: Function) -> Function:
+    """Drop ops that no result and no effect needs."""
+    needed = set(fn.results)
+    kept: list[Value] = []
+    for op in reversed(fn.ops):
+        if op in needed or has_effect(op):
+            kept.append(op)
+            needed.update(op.args)
+    if len(kept) == len(fn.ops):
+        return fn
+    return Function(fn.name, fn.params, reversed(kept), fn.results)
+
+
+def renumber(fn: Function) -> Function:
+    """Number parameters and ops 0, 1, 2, ... (for goldens and printing)."""
+    new: dict[Value, Value] = {}
+    numbers = {v.uid: i for i, v in enumerate(itertools.chain(fn.params, fn.ops))}
+    for i, v in enumerate(itertools.chain(fn.params, fn.ops)):
+        meta = v.meta
+        if meta.primal is not None:
+            meta = meta.belonging_to(numbers.get(meta.primal))
+        args = tuple(new[a] for a in v.args)
+        new[v] = Value(v.prim, args, v.attrs, v.type, i, v.name, meta)
+    return Function(
+        fn.name,
+        [new[p] for p in fn.params],
+        [new[op] for op in fn.ops],
+        [new[r] for r in fn.results],
+    )
+
+
+def users(fn: Function) -> dict[Value, list[Value]]:
+    """For each value the ops that read it, in schedule order."""
+    found: dict[Value, list[Value]] = {v: [] for v in (*fn.params, *fn.ops)}
+    for op in fn.ops:
+        for a in dict.fromkeys(op.args):
+            found[a].append(op)
+    return found

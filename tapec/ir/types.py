@@ -1,0 +1,150 @@
+"""Types of values, and constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+__all__ = [
+    "DTYPES",
+    "DTYPE_NAMES",
+    "ArrayType",
+    "Attrs",
+    "Constant",
+    "Dim",
+    "TupleType",
+    "Type",
+]
+
+DTYPE_NAMES: Mapping[np.dtype[Any], str] = {
+    np.dtype(np.bool_): "bool",
+    **{np.dtype(f"i{n}"): f"i{8 * n}" for n in (1, 2, 4, 8)},
+    **{np.dtype(f"u{n}"): f"u{8 * n}" for n in (1, 2, 4, 8)},
+    **{np.dtype(f"f{n}"): f"f{8 * n}" for n in (2, 4, 8)},
+    **{np.dtype(f"c{n}"): f"c{8 * n}" for n in (8, 16)},
+}
+DTYPES: Mapping[str, np.dtype[Any]] = {name: dt for dt, name in DTYPE_NAMES.items()}
+
+
+class Dim:
+    """A symbolic extent: a dimension whose size is known only at run time."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dim) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(("Dim", self.name))
+
+
+class ArrayType:
+    """Dtype and shape of an array value. Interned: equal types are one object."""
+
+    __slots__ = ("dtype", "shape")
+    _interned: ClassVar[dict[tuple[Any, ...], ArrayType]] = {}
+
+    dtype: np.dtype[Any]
+    shape: tuple[Any, ...]
+
+    def __new__(cls, dtype: Any, shape: Iterable[Any] = ()) -> ArrayType:
+        key = (dtype, shape if type(shape) is tuple else tuple(shape))
+        found = cls._interned.get(key)
+        if found is None:
+            found = cls._intern(np.dtype(dtype), key[1])
+            cls._interned[key] = found
+        return found
+
+    @classmethod
+    def _intern(cls, dtype: np.dtype[Any], shape: tuple[Any, ...]) -> ArrayType:
+        dtype = dtype.newbyteorder("=")
+        if dtype not in DTYPE_NAMES:
+            raise TypeError(f"arrays of dtype {dtype} cannot be traced")
+        dtype = np.dtype(dtype.type)  # NumPy's own object: compiled code compares it
+        shape = tuple(d if isinstance(d, Dim) else int(d) for d in shape)
+        found = cls._interned.get((dtype, shape))
+        if found is None:
+            found = object.__new__(cls)
+            found.dtype, found.shape = dtype, shape
+            cls._interned[dtype, shape] = found
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrayType, (self.dtype, self.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements; needs a static shape."""
+        n = 1
+        for d in self.shape:
+            n *= d
+        return n
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"{DTYPE_NAMES[self.dtype]}[{','.join(map(str, self.shape))}]"
+
+
+class TupleType(NamedTuple):
+    """The type of an op with several results, read one by one through `item`."""
+
+    items: tuple[ArrayType, ...]
+
+    def __repr__(self) -> str:
+        return f"({', '.join(map(repr, self.items))})"
+
+
+Type = ArrayType | TupleType
+Attrs = tuple[tuple[str, Any], ...]
+
+
+class Constant:
+    """An array used as an attribute: equal when dtype, shape and bytes are equal.
+
+    Python's `1 == True` and `0.0 == -0.0` must not merge constants, and nan must equal
+    itself, hence the comparison by bytes.
+    """
+
+    __slots__ = ("_key", "array")
+
+    def __init__(self, array: Any) -> None:
+        native = np.asarray(array)
+        if not native.dtype.isnative:
+            native = native.astype(native.dtype.newbyteorder("="))
+        self.array: np.ndarray[Any, Any] = native.view()
+        self.array.flags.writeable = False
+        self._key: tuple[Any, ...] | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        if self._key is None:
+            a = self.array
+            self._key = (a.dtype.str, a.shape, a.tobytes())
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Constant, (np.array(self.array),)
+
+    def __repr__(self) -> str:
+        return f"Constant({self.array!r})"
