@@ -4,8 +4,8 @@ The function's own ops are recorded as usual. Its gradient function runs at once
 recording of its own whose parameters are the cotangents and every value it reads from
 outside; the result is the attribute of one op, `custom`, that stands for the value and
 hands its cotangent to the arguments. So the gradient is part of the IR: the program
-cache finds it again, it prints, compiles, and is differentiated like anything else: what
-it reads from the function keeps its history, and it may use `custom_gradient` itself.
+cache finds it again, it prints, compiles, and is differentiated like anything else;
+what it reads from the function keeps its history, and it may use `custom_gradient`.
 """
 
 from __future__ import annotations

@@ -224,12 +224,17 @@ class Recording:
         return self.append(const, (), attrs, ArrayType(array.dtype, array.shape))
 
     def leaf(self, source: Any, array: Array) -> Value:
-        """The parameter that stands for `source` (one per object); `array` types it."""
-        found = self._leaf_of.get(id(source))
+        """The parameter that stands for `source`; `array` types it.
+
+        A trace has one per object. A tape has one per array: tensors that share their
+        numbers are the same source, and one that was assigned to is another.
+        """
+        what = source if self.is_trace else array
+        found = self._leaf_of.get(id(what))
         if found is None:
             value = self._new_leaf(ArrayType(array.dtype, array.shape))
-            self.leaves[value] = source if self.is_trace else array
-            found = self._leaf_of[id(source)] = (source, value)
+            self.leaves[value] = what
+            found = self._leaf_of[id(what)] = (what, value)
         return found[1]
 
     def _new_leaf(self, type_: ArrayType, name: str = "") -> Value:
@@ -238,13 +243,10 @@ class Recording:
         return value
 
     def leaf_of(self, source: Any) -> Value | None:
-        """The leaf that stands for `source`, if there is one."""
-        found = self._leaf_of.get(id(source))
+        """The leaf that stands for a tensor, if there is one."""
+        what = source if self.is_trace else getattr(source, "known", None)
+        found = self._leaf_of.get(id(what))
         return None if found is None else found[1]
-
-    def origins(self) -> dict[Value, Any]:
-        """Leaves and the objects they stand for."""
-        return {leaf: source for source, leaf in self._leaf_of.values()}
 
     def behalf_of(self, primal: Value) -> None:
         """Ops recorded from now on belong to the gradient of `primal`.

@@ -98,12 +98,8 @@ def _seed(ct: Any, value: Value) -> Tensor:
 def _record_elsewhere(request: Request, rec: Recording) -> list[Tensor | None]:
     """The gradient of a tape that has ended, as ops of the recording now open."""
     program = GradientProgram(request, keep=False)
-    origin = request.rec.origins()
-    operands = []
-    for leaf, array in zip(program.fn.params, program.sources, strict=True):
-        source = origin.get(leaf)
-        same = type(source) is Tensor and source.known is array
-        operands.append(source if same else as_tensor(array))
+    leaves = [rec.leaf(array, array) for array in program.sources]
+    operands = [Tensor(rec, leaf, leaf.type) for leaf in leaves]
     operands += [_seed(ct, v) for v, ct in request.given]
     fn, places = program.build(program.fn)
     found = replayed(fn, operands)

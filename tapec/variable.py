@@ -10,6 +10,7 @@ import numpy as np
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType
 from tapec.operators import Operators, looked
+from tapec.ops.cast import stop_gradient
 from tapec.recording import Array, Trace, isolated, state
 from tapec.tensor import Tensor, apply_function, apply_ufunc, as_tensor
 
@@ -95,7 +96,7 @@ class Variable(Operators):
         """The current value, recorded as read."""
         rec = state.recording
         if rec is None:
-            return Tensor.holding(self._array)
+            return Tensor.holding(self._array.view())
         assigned = self._assigned()
         if assigned is not None:
             if assigned.rec is rec:
@@ -124,6 +125,7 @@ class Variable(Operators):
             t = as_tensor(value)
             self._fits(t.shape)
             t = t if t.dtype == self.dtype else t.astype(self.dtype)
+            t = stop_gradient(t)  # what is read from now on is another source
             rec.assigned[id(self)] = (self, t)
             return self
         raw = value.array if isinstance(value, Operators) else value

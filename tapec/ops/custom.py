@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tapec.batching import Batch
 from tapec.ir import ArrayType, Emitter, Function, TupleType, Value, rewrite
 from tapec.ops.const import const, item
 from tapec.primitive import HOST, no_samples, primitive
@@ -61,6 +62,10 @@ def replayed(fn: Function, args: list[Any]) -> list[Any]:
     return [env[r] for r in fn.results]
 
 
+def _custom_batch(batch: Batch, *args: Any, backward: Function, **attrs: Any) -> Any:
+    return custom(*batch.spread_all(*args), backward=batch.body(backward), **attrs)
+
+
 # Liveness "drop": the user's function may mix the elements of its cotangent.
 custom = primitive(
     name="custom",
@@ -70,6 +75,7 @@ custom = primitive(
     vjp=_custom_vjp,
     lower=HOST,
     samples=no_samples,
+    batch=_custom_batch,
     liveness="drop",
 )
 
