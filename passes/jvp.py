@@ -110,7 +110,7 @@ class _Engine:
     def visit(self, op: Value) -> None:
         """Find the tangent of `op`, if it has one."""
         get = self.tangents.get
-        tangents = tuple([get(a) for a in op.args])
+        tangents: tuple[Any, ...] = tuple([get(a) for a in op.args])
         prim = op.prim
         several = type(op.type) is TupleType
         if all(t is None for t in tangents) or (prim.vjp is None and prim.jvp is None):

@@ -29,7 +29,8 @@ LAYERS = (
     {"captures", "tracing", "bodies"},
     {"passes", "viz"},
     {"programs"},
-    {"compiled", "inspect", "transform", "forward", "sparse", "control", "custom", "vectorize"}
+    {"compiled", "inspect", "transform", "control", "custom", "vectorize"}
+    | {"sources", "forward", "derivatives", "checking", "sparse"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
     {"tf"},
     {"tapec", "cli", "__main__", "demo", "doctor", "show"},
