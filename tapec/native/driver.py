@@ -9,8 +9,8 @@ arrays in two Python tuples into the slots; it answers `ODD` when an argument is
 plain array the program was made for. It reads object headers at the offsets that
 `platform` has verified.
 
-A header is [arguments, table, results, steps, end]; the table has for each argument its
-dtype object, number of axes, and extents' address.
+A header is [arguments, table, results, steps, end, array type]; the table has for each
+argument its dtype object, number of axes, and extents' address.
 """
 
 from __future__ import annotations
@@ -126,10 +126,14 @@ def _emit_enter(module: Any) -> None:
     slots, arguments, results, header = function.args
     at = ir.IRBuilder(function.append_basic_block("entry"))
     count, table = _item(at, header, 0), _item(at, header, 1, POINTER)
+    kind = _item(at, header, 5)
+    given = _field(at, arguments, HEADERS.tuple_size, INT)
+    with at.if_then(at.icmp_unsigned("!=", given, count)):
+        at.ret(_number(ODD))
     with _Loop(at, _number(0), count) as i:
         array = _tuple_item(at, arguments, i)
         row = at.gep(table, [at.mul(i, _number(3))], source_etype=INT)
-        plain = at.call(_emit_is_plain(module), [array, row])
+        plain = at.call(_emit_is_plain(module), [array, row, kind])
         with at.if_then(at.not_(plain)):
             at.ret(_number(ODD))
         at.store(_data(at, array), at.gep(slots, [i], source_etype=POINTER))
@@ -154,26 +158,27 @@ def _emit_is_plain(module: Any) -> Any:
     """Of the expected dtype and shape, contiguous and aligned."""
     if "is_plain" in module.globals:
         return module.globals["is_plain"]
-    function = _define(module, "is_plain", ir.IntType(1), [POINTER, POINTER])
+    function = _define(module, "is_plain", ir.IntType(1), [POINTER, POINTER, INT])
     function.linkage = "internal"
-    array, row = function.args
+    array, row, kind = function.args
     at = ir.IRBuilder(function.append_basic_block("entry"))
     usable = ir.Constant(WORD, HEADERS.usable_flags)
+    found = _field(at, array, HEADERS.type, INT)
+    with at.if_then(at.icmp_unsigned("!=", found, kind)):
+        at.ret(ir.Constant(ir.IntType(1), 0))
     flags = at.and_(_field(at, array, HEADERS.flags, WORD), usable)
     ndim = at.sext(_field(at, array, HEADERS.ndim, WORD), INT)
-    right = at.and_(
-        at.icmp_unsigned("==", flags, usable),
-        at.icmp_unsigned(
-            "==", _field(at, array, HEADERS.descr, INT), _item(at, row, 0)
-        ),
-    )
-    right = at.and_(right, at.icmp_unsigned("==", ndim, _item(at, row, 1)))
+    pairs = [
+        (_field(at, array, HEADERS.descr, INT), _item(at, row, 0)),
+        (ndim, _item(at, row, 1)),
+    ]
+    right = at.icmp_unsigned("==", flags, usable)
+    for found, expected in pairs:
+        right = at.and_(right, at.icmp_unsigned("==", found, expected))
     with at.if_then(at.not_(right)):
         at.ret(ir.Constant(ir.IntType(1), 0))
-    shape, wanted = (
-        _field(at, array, HEADERS.shape, POINTER),
-        _item(at, row, 2, POINTER),
-    )
+    shape = _field(at, array, HEADERS.shape, POINTER)
+    wanted = _item(at, row, 2, POINTER)
     with _Loop(at, _number(0), ndim) as axis:
         extent, expected = _item(at, shape, axis), _item(at, wanted, axis)
         with at.if_then(at.icmp_unsigned("!=", extent, expected)):

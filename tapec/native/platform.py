@@ -44,7 +44,8 @@ class Headers:
     addresses of arrays are then asked for in Python.
     """
 
-    tuple_items = 24
+    type = 8
+    tuple_size, tuple_items = 16, 24
     data, ndim, shape, descr, flags = 16, 24, 32, 56, 64
     usable_flags = 0x0001 | 0x0100  # NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_ALIGNED
 
@@ -62,8 +63,8 @@ class Headers:
 
     def _holds_for(self, a: np.ndarray[Any, Any]) -> bool:
         items = (a, a)
-        found = ctypes.string_at(id(items) + self.tuple_items, 16)
-        if struct.unpack("QQ", found) != (id(a), id(a)):
+        found = ctypes.string_at(id(items) + self.tuple_size, 24)
+        if struct.unpack("QQQ", found) != (2, id(a), id(a)):
             return False
 
         def word(offset: int) -> int:
@@ -73,7 +74,8 @@ class Headers:
         flags = word(self.flags) & self.usable_flags
         extents = ctypes.string_at(word(self.shape), 8 * a.ndim) if a.ndim else b""
         return (
-            word(self.data) == a.ctypes.data
+            word(self.type) == id(type(a))
+            and word(self.data) == a.ctypes.data
             and word(self.ndim) & 0xFFFFFFFF == a.ndim
             and extents == struct.pack(f"{a.ndim}q", *a.shape)
             and word(self.descr) == id(a.dtype)

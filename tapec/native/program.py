@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import empty
 
 from tapec import interpret
 from tapec.errors import CheckFailed
@@ -123,7 +124,7 @@ class Program:
         self._segments = self._segment()
         native = len(self._segments) == 1 and HEADERS.valid
         header = [*self._header(), ctypes.addressof(self._table)]
-        header.append(self._end if native else 0)
+        header += [self._end if native else 0, id(np.ndarray)]
         self._head = (ctypes.c_int64 * len(header))(*header)
         self._head_address = ctypes.addressof(self._head)
         long = sum(step.work for step in self.steps) > LONG
@@ -143,8 +144,10 @@ class Program:
         rows: list[int] = []
         for t in self._params:
             extents = (ctypes.c_int64 * max(t.ndim, 1))(*t.shape)
-            self._indices.append((extents, t.dtype))
-            rows += [id(t.dtype), t.ndim, ctypes.addressof(extents)]
+            self._indices.append(extents)
+            # Arrays have the one dtype object that NumPy has for each character.
+            dtype = np.dtype(t.dtype.char)
+            rows += [id(dtype), t.ndim, ctypes.addressof(extents)]
         self._arguments = (ctypes.c_int64 * max(len(rows), 1))(*rows)
         return [len(self._params), ctypes.addressof(self._arguments), len(self._outs)]
 
@@ -161,21 +164,17 @@ class Program:
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
         """Run on arrays of the parameters' dtypes and shapes, of any layout."""
-        empty = np.empty
         results = tuple([empty(shape, dtype) for shape, dtype in self._outs])
         frames = self._frames
         try:
             frame = frames.pop()
-        except IndexError:
+        except IndexError:  # as many calls are running as frames were made
             frame = _Frame(self)
         try:
-            if len(arrays) != len(self._params):
-                raise TypeError(f"{len(self._params)} arrays wanted, not {len(arrays)}")
-            if HEADERS.valid and all([type(a) is np.ndarray for a in arrays]):
+            status = ODD
+            if HEADERS.valid:
                 head = self._head_address
                 status = self._enter(frame.address, id(arrays), id(results), head)
-            else:
-                status = ODD
             if status == ODD:
                 arrays = self._plain(arrays)
                 status = self._start(frame, arrays, results)
@@ -199,6 +198,8 @@ class Program:
 
     def _plain(self, arrays: Sequence[Any]) -> tuple[Array, ...]:
         """Contiguous, aligned, native copies of arrays that are not."""
+        if len(arrays) != len(self._params):
+            raise TypeError(f"{len(self._params)} arrays wanted, not {len(arrays)}")
         plain = []
         for number, (a, t) in enumerate(zip(arrays, self._params, strict=True)):
             a = np.asarray(a)

@@ -39,6 +39,10 @@ FLOAT = np.dtype(np.float32)
 
 
 
+INLINED = 8
+"""Mathematical functions outside of loops that are copied into a kernel: beyond, code
+grows and nothing is gained."""
+
 
 class Builder:
     """Emits scalar code.
@@ -54,6 +58,7 @@ class Builder:
         self.lines = lines
         self.axes: dict[int, Scalar] = {}
         self.places: dict[Any, Scalar] = {}
+        self.functions = 0
 
     def mark(self, line: int) -> None:
         """Give what is emitted from here on a line number in the debug information."""
@@ -141,6 +146,9 @@ class Builder:
             value = call(at, name, *[x.value for x in xs])
         except KeyError:
             raise NoNative(name) from None
+        self.functions += 1
+        if depth == 0 and self.functions > INLINED:
+            value.attributes.add("noinline")
         return self.make(xs[0].dtype, depth, value)
 
     def intrinsic(self, name: str, *operands: Any) -> Scalar:
