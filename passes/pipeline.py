@@ -24,6 +24,7 @@ __all__ = ["DEFAULT", "ORDER", "PASSES", "Pass", "parse_passes", "run"]
 PASSES = (
     "vjp",
     "jvp",
+    "batch",
     "simplify",
     "fold",
     "cse",
@@ -40,6 +41,7 @@ ORDER = (
     ("jvp", "cse", "the rules compute forward values again"),
     ("jvp", "dce", "a rule that was transposed leaves what it was transposed from"),
     ("vjp", "dce", "the rules give cotangents that nobody asked for"),
+    ("batch", "cse", "rules align equal operands again and again"),
     ("simplify", "fold", "a rule brings constants together: (x * 2) * 3"),
     ("simplify", "cse", "what a rule makes equal is merged only afterwards"),
     ("fold", "cse", "folded constants are equal more often than what they came from"),

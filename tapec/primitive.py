@@ -26,6 +26,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from tapec.batching import BatchRule, aligned
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType, Dim, TupleType, Type
 
@@ -140,6 +141,8 @@ class Primitive:
     jvp: forward mode for ops with bodies, `jvp(tangents, out, *args, **attrs)` with one
         tensor or None per operand; returns the tangent of the result, for several results
         a tuple (None for those that have none). None: derived from the vjp.
+    batch: on operands with one more axis in front, see `tapec.batching`. None: applied
+        to one element after the other.
     samples: `samples(rng)` yields inputs; empty only for effects.
     """
 
@@ -156,6 +159,7 @@ class Primitive:
     may_raise: bool = False
     effect: bool = False
     jvp: Callable[..., Any] | None = None
+    batch: BatchRule | None = None
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         """Apply to tensors, arrays and numbers: record, or compute outside a tape."""
@@ -287,7 +291,7 @@ def elementwise(
     return primitive(
         name=name, doc=doc, reference=reference, type_rule=type_rule, vjp=vjp,
         lower=HOST if lower is None else Scalar(lower), samples=samples,
-        promote=promote_ufunc(reference), liveness="keep", affine=affine,
+        promote=promote_ufunc(reference), liveness="keep", affine=affine, batch=aligned,
     )  # fmt: skip
 
 

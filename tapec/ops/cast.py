@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned
 from tapec.ir import ArrayType
 from tapec.primitive import Sample, Scalar, primitive
 
@@ -65,6 +66,7 @@ cast = primitive(
     vjp=(_pass_on,),
     lower=Scalar(lambda b, x, *, dtype: b.cast(x, dtype)),
     samples=_cast_samples,
+    batch=aligned,
     liveness="keep",
     affine=True,
 )
@@ -80,6 +82,7 @@ copy = primitive(
     vjp=(_pass_on,),
     lower=Scalar(lambda b, x: x),
     samples=_samples,
+    batch=aligned,
     liveness="keep",
     affine=True,
 )
@@ -92,5 +95,6 @@ stop_gradient = primitive(
     vjp=None,
     lower=Scalar(lambda b, x: x),
     samples=_samples,
+    batch=aligned,
     liveness="keep",
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.cast import cast
@@ -87,6 +88,7 @@ real = primitive(
     vjp=(_real_d,),
     lower=Scalar(lambda b, x: x.real),
     samples=_part_samples,
+    batch=aligned,
     liveness="keep",
     affine=True,
 )
@@ -99,6 +101,7 @@ imag = primitive(
     vjp=(_imag_d,),
     lower=Scalar(lambda b, x: x.imag),
     samples=_part_samples,
+    batch=aligned,
     liveness="keep",
     affine=True,
 )
@@ -147,6 +150,7 @@ from_parts = primitive(
     vjp=(_from_parts_dre, _from_parts_dim),
     lower=Scalar(lambda b, re, im: b.complex(re, im)),
     samples=_from_parts_samples,
+    batch=aligned,
     promote=_from_parts_promote,
     liveness="keep",
     affine=True,

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
-from tapec.ops.index import unslice
-from tapec.ops.shape import flip
+from tapec.ops.index import slice_, unslice
+from tapec.ops.shape import flip, reshape
 from tapec.primitive import HOST, Sample, primitive, promote_together
 
 __all__ = ["correlate"]
@@ -43,6 +44,18 @@ def _correlate_samples(rng: np.random.Generator) -> list[Sample]:
     return [Sample((a, v)), Sample((a, a)), Sample((a, v[:1]))]
 
 
+def _correlate_batch(batch: Batch, a: Any, v: Any) -> Any:
+    """All examples end to end: places where `v` reaches into the next are left out."""
+    if batch.which[1] or not batch.size:
+        return NotImplemented
+    edge = v.shape[0] - 1
+    flat = correlate(reshape(a, shape=(a.size,)), v)
+    whole = unslice(flat, shape=(a.size,), start=(0,), step=(1,))
+    rows = reshape(whole, shape=a.shape)
+    stop = (batch.size, a.shape[1] - edge)
+    return slice_(rows, start=(0, 0), stop=stop, step=(1, 1))
+
+
 correlate = primitive(
     name="correlate",
     doc="The sums of `a[i + j] * v[j]` over `j`, for every `i` where `v` fits in.",
@@ -51,5 +64,6 @@ correlate = primitive(
     vjp=(_correlate_vjp_a, _correlate_vjp_v),
     lower=HOST,
     samples=_correlate_samples,
+    batch=_correlate_batch,
     promote=promote_together,
 )

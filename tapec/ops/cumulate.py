@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import along
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
@@ -87,6 +88,7 @@ cumsum = primitive(
     vjp=(_cumsum_d,),
     lower=HOST,
     samples=_running_samples,
+    batch=along,
     affine=True,
 )
 
@@ -156,6 +158,7 @@ recurrence = primitive(
     vjp=(_recurrence_da, _recurrence_db),
     lower=HOST,
     samples=_recurrence_samples,
+    batch=along,
     promote=promote_together,
 )
 
@@ -184,4 +187,5 @@ cumprod = primitive(
     vjp=(_cumprod_d,),
     lower=HOST,
     samples=_running_samples,
+    batch=along,
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned, together
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType, TupleType
 from tapec.ops.complex import conj
@@ -118,6 +119,7 @@ minors = primitive(
     vjp=_minors_vjp,
     lower=HOST,
     samples=_minors_samples,
+    batch=together,
     promote=promote_lapack,
 )
 
@@ -148,6 +150,7 @@ det = primitive(
     vjp=(_det_vjp,),
     lower=HOST,
     samples=_det_samples,
+    batch=aligned,
     promote=promote_lapack,
 )
 
@@ -187,5 +190,6 @@ slogdet = primitive(
     vjp=(_slogdet_vjp,),
     lower=HOST,
     samples=_slogdet_samples,
+    batch=aligned,
     promote=promote_lapack,
 )

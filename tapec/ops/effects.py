@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tapec.errors import CheckFailed, DTypeError, ShapeError
+from tapec.batching import Batch, whole
+from tapec.errors import CheckFailed, DTypeError, ShapeError, TraceError
 from tapec.ir import ArrayType, TupleType
 from tapec.primitive import HOST, NO_RESULT, no_samples, primitive
 
@@ -33,6 +34,13 @@ def _check(value: Any, *, expected: bool | int) -> None:
         raise CheckFailed
 
 
+def _check_batch(batch: Batch, value: Any, *, expected: bool | int) -> None:
+    raise TraceError(
+        "the elements of a batch cannot take different ways through Python: this value "
+        "is another one for each element; use np.where(condition, a, b) or tapec.cond"
+    )
+
+
 check = primitive(
     name="check",
     doc="End this version of the program unless a scalar is what it was when traced.",
@@ -41,6 +49,7 @@ check = primitive(
     vjp=None,
     lower=HOST,
     samples=no_samples,
+    batch=_check_batch,
     may_raise=True,
     effect=True,
 )
@@ -65,6 +74,7 @@ assert_ = primitive(
     vjp=None,
     lower=HOST,
     samples=no_samples,
+    batch=whole,
     may_raise=True,
     effect=True,
 )
@@ -80,6 +90,13 @@ def _assign(value: Any, *, variable: int) -> None:
     return None
 
 
+def _assign_batch(batch: Batch, value: Any, *, variable: int) -> None:
+    raise TraceError(
+        "the elements of a batch cannot each assign one variable; return the values "
+        "and assign outside of vmap"
+    )
+
+
 assign = primitive(
     name="assign",
     doc="New contents for a variable of the program, counted from 0.",
@@ -88,6 +105,7 @@ assign = primitive(
     vjp=None,
     lower=HOST,
     samples=no_samples,
+    batch=_assign_batch,
     effect=True,
 )
 
@@ -118,5 +136,6 @@ print_ = primitive(
     vjp=None,
     lower=HOST,
     samples=no_samples,
+    batch=whole,
     effect=True,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned
 from tapec.ir import ArrayType
 from tapec.ops.powers import broadcast_like
 from tapec.ops.select import where
@@ -179,6 +180,7 @@ clip = primitive(
     vjp=(_clip_dx, _clip_dlow, _clip_dhigh),
     lower=Scalar(_clip_lower),
     samples=_clip_samples,
+    batch=aligned,
     promote=promote_together,
     liveness="keep",
     affine=True,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sp
 
+from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
@@ -110,6 +111,7 @@ polygamma = primitive(
     vjp=(_polygamma_d,),
     lower=HOST,
     samples=_polygamma_samples,
+    batch=aligned,
     promote=_polygamma_promote,
     liveness="keep",
 )

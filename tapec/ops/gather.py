@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch, padded
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.positions import iota
@@ -97,6 +98,26 @@ def _gather(x: Any, *indices: Any, axis: int) -> Any:
     return x[_key(indices, axis)]
 
 
+def _rows_too(batch: Batch, indices: tuple[Any, ...], first: int) -> list[Any]:
+    """Index arrays (operands from `first` on) with the new axis, one for it before."""
+    which = batch.which[first:]
+    rank = max(batch.rank(i, x) for i, x in enumerate(indices, first))
+    rows = reshape(iota(length=batch.size), shape=(batch.size, *[1] * rank))
+    pairs = zip(indices, which, strict=True)
+    return [rows, *(padded(x, rank) if has else x for x, has in pairs)]
+
+
+def _gather_batch(batch: Batch, x: Any, *indices: Any, axis: int) -> Any:
+    if not any(batch.which[1:]):
+        return gather(x, *indices, axis=axis + 1)
+    rows = _rows_too(batch, indices, 1)
+    if batch.which[0]:
+        found = gather(np.moveaxis(x, 0, axis), *rows, axis=axis)
+    else:
+        found = gather(x, *rows[1:], axis=axis)
+    return np.moveaxis(found, axis, 0)
+
+
 gather = primitive(
     name="gather",
     doc="`x[..., i, j, ...]` with integer arrays for the axes from `axis` on.",
@@ -105,6 +126,7 @@ gather = primitive(
     vjp=_gather_vjp,
     lower=Index(_gather_lower),
     samples=_gather_samples,
+    batch=_gather_batch,
     liveness="sum",
     affine=True,
 )
@@ -159,6 +181,17 @@ def _flat_places(indices: tuple[Any, ...], shape: Shape, axis: int) -> Any:
     return rows[:, :, None] * after + np.arange(after)
 
 
+def _scatter_add_batch(
+    batch: Batch, v: Any, *indices: Any, shape: Shape, axis: int
+) -> Any:
+    if not any(batch.which[1:]):
+        return scatter_add(v, *indices, shape=(batch.size, *shape), axis=axis + 1)
+    v = np.moveaxis(batch.spread(0, v), 0, axis)
+    wide = (*shape[:axis], batch.size, *shape[axis:])
+    out = scatter_add(v, *_rows_too(batch, indices, 1), shape=wide, axis=axis)
+    return np.moveaxis(out, axis, 0)
+
+
 scatter_add = primitive(
     name="scatter_add",
     doc="Zeros of `shape` with the elements of `v` added where the indices say.",
@@ -167,6 +200,7 @@ scatter_add = primitive(
     vjp=_scatter_add_vjp,
     lower=HOST,
     samples=_scatter_add_samples,
+    batch=_scatter_add_batch,
     liveness="move",
     affine=True,
 )
@@ -228,6 +262,17 @@ def _put(x: Any, v: Any, *indices: Any, axis: int, unique: bool) -> Any:
     return out
 
 
+def _put_batch(
+    batch: Batch, x: Any, v: Any, *indices: Any, axis: int, unique: bool
+) -> Any:
+    x, v = batch.spread(0, x), batch.spread(1, v)
+    if not any(batch.which[2:]):
+        return put(x, v, *indices, axis=axis + 1, unique=unique)
+    x, v = np.moveaxis(x, 0, axis), np.moveaxis(v, 0, axis)
+    out = put(x, v, *_rows_too(batch, indices, 2), axis=axis, unique=unique)
+    return np.moveaxis(out, axis, 0)
+
+
 put = primitive(
     name="put",
     doc="`x` with the elements of `v` where the indices say; `unique`: none repeats.",
@@ -236,6 +281,7 @@ put = primitive(
     vjp=_put_vjp,
     lower=HOST,
     samples=_put_samples,
+    batch=_put_batch,
     liveness="move",
     affine=True,
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.shape import broadcast_to
@@ -87,6 +88,10 @@ def _slice(x: Any, *, start: Ints, stop: Ints, step: Ints) -> Any:
     return x[tuple(map(slice, start, stop, step))]
 
 
+def _slice_batch(batch: Batch, x: Any, *, start: Ints, stop: Ints, step: Ints) -> Any:
+    return slice_(x, start=(0, *start), stop=(batch.size, *stop), step=(1, *step))
+
+
 slice_ = primitive(
     name="slice",
     doc="The region `start:stop:step` of `x`, one entry per axis, steps positive.",
@@ -95,6 +100,7 @@ slice_ = primitive(
     vjp=(_slice_vjp,),
     lower=Index(_slice_lower),
     samples=_slice_samples,
+    batch=_slice_batch,
     liveness="move",
     affine=True,
 )
@@ -161,6 +167,13 @@ def _unslice(x: Any, *, shape: Ints, start: Ints, step: Ints) -> Any:
     return out
 
 
+def _unslice_batch(
+    batch: Batch, x: Any, *, shape: Ints, start: Ints, step: Ints
+) -> Any:
+    shape = (batch.size, *shape)
+    return unslice(x, shape=shape, start=(0, *start), step=(1, *step))
+
+
 unslice = primitive(
     name="unslice",
     doc="Zeros of `shape` with `x` in the region that `start` and `step` begin.",
@@ -169,6 +182,7 @@ unslice = primitive(
     vjp=(_unslice_vjp,),
     lower=Index(_unslice_lower),
     samples=_unslice_samples,
+    batch=_unslice_batch,
     liveness="move",
     affine=True,
 )
@@ -226,6 +240,11 @@ def _update(x: Any, v: Any, *, start: Ints, step: Ints) -> Any:
     return out
 
 
+def _update_batch(batch: Batch, x: Any, v: Any, *, start: Ints, step: Ints) -> Any:
+    x, v = batch.spread_all(x, v)
+    return update_slice(x, v, start=(0, *start), step=(1, *step))
+
+
 update_slice = primitive(
     name="update_slice",
     doc="`x` with `v` in the region that `start` and `step` begin.",
@@ -234,6 +253,7 @@ update_slice = primitive(
     vjp=(_update_vjp_x, _update_vjp_v),
     lower=Index(_update_lower),
     samples=_update_samples,
+    batch=_update_batch,
     liveness="move",
     affine=True,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import along
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.index import slice_
@@ -80,6 +81,7 @@ concatenate = primitive(
     vjp=_concatenate_vjp,
     lower=Index(_concatenate_lower),
     samples=_concatenate_samples,
+    batch=along,
     promote=promote_together,
     liveness="move",
     affine=True,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from tapec.batching import aligned
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.matmul import adjoint, matmul
@@ -108,6 +109,7 @@ solve = primitive(
     vjp=(_solve_vjp_a, _solve_vjp_b),
     lower=HOST,
     samples=_solve_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
@@ -150,6 +152,7 @@ solve_triangular = primitive(
     vjp=(_triangular_vjp_a, _triangular_vjp_b),
     lower=HOST,
     samples=_triangular_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
@@ -175,6 +178,7 @@ inv = primitive(
     vjp=(_inv_vjp,),
     lower=HOST,
     samples=_inv_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
@@ -215,6 +219,7 @@ cholesky = primitive(
     vjp=(_cholesky_vjp,),
     lower=HOST,
     samples=_cholesky_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )

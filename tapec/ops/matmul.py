@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch, aligned
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
@@ -63,6 +64,21 @@ def _matmul_samples(rng: np.random.Generator) -> list[Sample]:
     ]
 
 
+def _matmul_batch(batch: Batch, a: Any, b: Any) -> Any:
+    """Against a single matrix the rows of all examples are one product, not many."""
+    single_a, single_b = (
+        not has and len(m.shape) == 2
+        for has, m in zip(batch.which, (a, b), strict=True)
+    )
+    if single_b and a.size:
+        rows = matmul(np.reshape(a, (-1, a.shape[-1])), b)
+        return np.reshape(rows, (*a.shape[:-1], b.shape[-1]))
+    if single_a and b.size and b.shape[-1] == 1:
+        rows = matmul(np.reshape(b, (-1, b.shape[-2])), matrix_transpose(a))
+        return np.reshape(rows, (*b.shape[:-2], a.shape[0], 1))
+    return aligned(batch, a, b)
+
+
 matmul = primitive(
     name="matmul",
     doc="Products of the matrices in the last two axes; the axes before broadcast.",
@@ -71,6 +87,7 @@ matmul = primitive(
     vjp=(_matmul_vjp_a, _matmul_vjp_b),
     lower=Library("matmul"),
     samples=_matmul_samples,
+    batch=_matmul_batch,
     promote=promote_together,
     liveness="drop",
 )

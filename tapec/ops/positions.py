@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tapec.batching import Batch, along
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.primitive import HOST, Index, Sample, primitive
@@ -101,6 +102,7 @@ argsort = primitive(
     vjp=None,
     lower=HOST,
     samples=_argsort_samples,
+    batch=along,
 )
 
 
@@ -126,6 +128,10 @@ def _searchsorted_samples(rng: np.random.Generator) -> list[Sample]:
     ]
 
 
+def _searchsorted_batch(batch: Batch, a: Any, v: Any, *, side: str) -> Any:
+    return NotImplemented if batch.which[0] else searchsorted(a, v, side=side)
+
+
 searchsorted = primitive(
     name="searchsorted",
     doc="Where elements of `v` go in the sorted `a`: before or after (`side`) equals.",
@@ -134,4 +140,5 @@ searchsorted = primitive(
     vjp=None,
     lower=HOST,
     samples=_searchsorted_samples,
+    batch=_searchsorted_batch,
 )

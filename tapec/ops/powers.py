@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
@@ -142,6 +143,7 @@ integer_power = primitive(
     vjp=(_integer_power_d,),
     lower=Scalar(_integer_power_lower),
     samples=_integer_power_samples,
+    batch=aligned,
     promote=_integer_power_promote,
     liveness="keep",
 )

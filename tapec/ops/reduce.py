@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import along
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.cast import cast
@@ -103,6 +104,7 @@ sum_ = primitive(
     vjp=(_sum_d,),
     lower=Reduce("add"),
     samples=_samples("dfDFlB"),
+    batch=along,
     liveness="move",
     affine=True,
 )
@@ -145,6 +147,7 @@ prod = primitive(
     vjp=(_prod_d,),
     lower=Reduce("mul"),
     samples=_samples("dfDlB"),
+    batch=along,
 )
 
 
@@ -170,6 +173,7 @@ def _extremum(name: str, reduce: Callable[..., Any]) -> Primitive:
         vjp=(_extremum_d,),
         lower=Reduce(name),
         samples=_samples("dflB?", empty=False),
+        batch=along,
     )
 
 
@@ -186,7 +190,7 @@ def _truth(name: str, doc: str, reduce: Callable[..., Any], monoid: str) -> Prim
 
     return primitive(
         name=name, doc=doc, reference=reference, type_rule=_gives(BOOL, name), vjp=None,
-        lower=Reduce(monoid), samples=_samples("?"),
+        lower=Reduce(monoid), samples=_samples("?"), batch=along,
     )  # fmt: skip
 
 
@@ -220,6 +224,7 @@ def _position(name: str, reduce: Callable[..., Any]) -> Primitive:
         vjp=None,
         lower=HOST,
         samples=samples,
+        batch=along,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.shape import broadcast_to
@@ -66,6 +67,7 @@ where = primitive(
     vjp=(None, _to_true, _to_false),
     lower=Scalar(lambda b, c, x, y: b.where(c, x, y)),
     samples=_where_samples,
+    batch=aligned,
     promote=_where_promote,
     liveness="keep",
     affine=True,
@@ -99,6 +101,7 @@ def _triangle(name: str, doc: str, reference: Any, inside: Any) -> Primitive:
     prim = primitive(
         name=name, doc=doc, reference=reference, type_rule=type_rule, vjp=(vjp,),
         lower=Index(lower), samples=samples, liveness="move", affine=True,
+        batch=aligned,
     )  # fmt: skip
     return prim
 

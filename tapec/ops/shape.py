@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch, along, padded
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType
 from tapec.primitive import Index, Sample, View, primitive
@@ -51,6 +52,10 @@ def _reshape(x: Any, *, shape: Shape) -> Any:
     return np.reshape(x, shape)
 
 
+def _reshape_batch(batch: Batch, x: Any, *, shape: Shape) -> Any:
+    return reshape(x, shape=(batch.size, *shape))
+
+
 reshape = primitive(
     name="reshape",
     doc="The elements of `x` in row-major order under another `shape` of equal size.",
@@ -59,6 +64,7 @@ reshape = primitive(
     vjp=(_reshape_vjp,),
     lower=View(),
     samples=_reshape_samples,
+    batch=_reshape_batch,
     liveness="move",
     affine=True,
 )
@@ -97,6 +103,10 @@ def _transpose(x: Any, *, perm: Shape) -> Any:
     return np.transpose(x, perm)
 
 
+def _transpose_batch(batch: Batch, x: Any, *, perm: Shape) -> Any:
+    return transpose(x, perm=(0, *(p + 1 for p in perm)))
+
+
 transpose = primitive(
     name="transpose",
     doc="Axes in another order: axis `i` of the result is axis `perm[i]` of `x`.",
@@ -105,6 +115,7 @@ transpose = primitive(
     vjp=(_transpose_vjp,),
     lower=Index(_transpose_lower),
     samples=_transpose_samples,
+    batch=_transpose_batch,
     liveness="move",
     affine=True,
 )
@@ -150,6 +161,10 @@ def _broadcast_to(x: Any, *, shape: Shape) -> Any:
     return np.broadcast_to(x, shape)
 
 
+def _broadcast_to_batch(batch: Batch, x: Any, *, shape: Shape) -> Any:
+    return broadcast_to(padded(x, len(shape)), shape=(batch.size, *shape))
+
+
 broadcast_to = primitive(
     name="broadcast_to",
     doc="`x` repeated along new leading axes and along its axes of length 1.",
@@ -158,6 +173,7 @@ broadcast_to = primitive(
     vjp=(_broadcast_to_vjp,),
     lower=Index(_broadcast_to_lower),
     samples=_broadcast_to_samples,
+    batch=_broadcast_to_batch,
     liveness="sum",
     affine=True,
 )
@@ -199,6 +215,7 @@ flip = primitive(
     vjp=(_flip_vjp,),
     lower=Index(_flip_lower),
     samples=_flip_samples,
+    batch=along,
     liveness="move",
     affine=True,
 )
@@ -234,6 +251,7 @@ roll = primitive(
     vjp=(_roll_vjp,),
     lower=Index(_roll_lower),
     samples=_roll_samples,
+    batch=along,
     liveness="move",
     affine=True,
 )

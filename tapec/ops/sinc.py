@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
@@ -109,6 +110,7 @@ sinc = primitive(
     vjp=(_sinc_d,),
     lower=Scalar(_sinc_lower),
     samples=_sinc_samples,
+    batch=aligned,
     promote=_sinc_promote,
     liveness="keep",
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import aligned
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType, TupleType
 from tapec.ops.complex import conj
@@ -90,6 +91,7 @@ eigh = primitive(
     vjp=(_eigh_vjp,),
     lower=HOST,
     samples=_eigh_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
@@ -135,6 +137,7 @@ eig = primitive(
     vjp=(_eig_vjp,),
     lower=HOST,
     samples=_eig_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
@@ -194,6 +197,7 @@ svd = primitive(
     vjp=(_svd_vjp,),
     lower=HOST,
     samples=_svd_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
@@ -240,6 +244,7 @@ qr = primitive(
     vjp=(_qr_vjp,),
     lower=HOST,
     samples=_qr_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
@@ -282,6 +287,7 @@ pinv = primitive(
     vjp=(_pinv_vjp,),
     lower=HOST,
     samples=_pinv_samples,
+    batch=aligned,
     promote=promote_lapack,
     may_raise=True,
 )
