@@ -61,7 +61,8 @@ def combine(b: Builder, monoid: str, x: Scalar, y: Scalar) -> Scalar:
         case "or":
             return x | y
     if x.kind == "f":
-        return b.intrinsic("maximum" if monoid == "max" else "minimum", x, y)
+        greater = "maximum" if monoid == "max" else "minimum"
+        return b.intrinsic(greater, x, y, flags=("nsz",))
     if x.kind == "c":
         raise NoNative(f"{monoid} of complex numbers")
     return b.where(x > y if monoid == "max" else x < y, x, y)

@@ -62,9 +62,9 @@ class Levels:
             return "step"
         if isinstance(op.prim.lower, lowerings.Reduce):
             return "reduce"
-        if folded_transpose(op) and all(map(_multiplies, self.users[op])):
-            return "step" if op in self.results else "view"
-        return "map"
+        readers = self.users[op]
+        folded = folded_transpose(op) and readers and op not in self.results
+        return "view" if folded and all(map(_multiplies, readers)) else "map"
 
     # --- inside or before
 

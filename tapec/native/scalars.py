@@ -151,14 +151,16 @@ class Builder:
             value.attributes.add("noinline")
         return self.make(xs[0].dtype, depth, value)
 
-    def intrinsic(self, name: str, *operands: Any) -> Scalar:
+    def intrinsic(
+        self, name: str, *operands: Any, flags: tuple[str, ...] = ()
+    ) -> Scalar:
         """An LLVM intrinsic whose operands and result have one type."""
         xs = self._alike(operands)
         x = xs[0]
         name = "fabs" if name == "abs" and x.kind == "f" else name
         if x.dtype == HALF:
-            wide = self.intrinsic(name, *[self.cast(x, FLOAT) for x in xs])
-            return self.cast(wide, HALF)
+            wide = [self.cast(x, FLOAT) for x in xs]
+            return self.cast(self.intrinsic(name, *wide, flags=flags), HALF)
         if len(x.parts) != 1:
             raise NoNative(f"{name}({x.dtype})")
         at, depth = self.at(*xs)
@@ -166,7 +168,7 @@ class Builder:
         kind = values[0].type
         signature = ir.FunctionType(kind, [kind] * len(values))
         function = at.module.declare_intrinsic(f"llvm.{name}", [kind], signature)
-        return self.make(x.dtype, depth, at.call(function, values))
+        return self.make(x.dtype, depth, at.call(function, values, fastmath=flags))
 
     def _alike(self, xs: Sequence[Any]) -> list[Scalar]:
         like = next(x for x in xs if isinstance(x, Scalar))
