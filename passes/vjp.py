@@ -191,7 +191,7 @@ class _Engine:
         """The mask taken along by an op that moves (and adds) elements."""
         live = pair.mask()
         if op.prim.liveness == "sum":
-            live = cast(live, dtype=np.dtype(np.int8))
+            live = cast(live, dtype=np.dtype(np.int32))
         ((_, raw),) = self.rules.apply(op, live, [i])
         moved = raw.ct if type(raw) is Masked else raw
         return moved if op.prim.liveness == "move" else np.not_equal(moved, 0)

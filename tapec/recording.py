@@ -19,8 +19,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapec.errors import TraceError
-from tapec.interpret import evaluate
-from tapec.ir import ArrayType, Attrs, Constant, Function, Location, Meta, Type, Value
+from tapec.interpret import apply, evaluate
+from tapec.ir import (
+    ArrayType,
+    Attrs,
+    Constant,
+    Function,
+    Location,
+    Meta,
+    Type,
+    Value,
+    substitute,
+)
 from tapec.ops.const import const
 
 __all__ = ["Recording", "Trace", "current", "isolated", "recording_in", "state"]
@@ -131,6 +141,7 @@ class Recording:
     """
 
     is_trace = False
+    is_body = False
 
     def __init__(self, stop: Any = None) -> None:
         self.values: list[Value] = []
@@ -315,7 +326,14 @@ class Recording:
                 stack.extend(v.args)
         order = sorted(params, key=lambda v: v.uid)
         schedule = sorted(ops, key=lambda v: v.uid)
-        return Function("tape", order, schedule, outputs), [params[v] for v in order]
+        fn = Function("tape", order, schedule, outputs)
+        computed = [v for v in order if v.prim is not None]
+        if computed:
+            leaves = [v for v in order if v.prim is None]
+            given = {v: Value(None, (), (), v.type, v.uid, v.name) for v in computed}
+            fn = substitute(fn.with_(params=leaves), given)
+            order = leaves + computed
+        return fn, [params[v] for v in order]
 
     def known(self, value: Value) -> Any:
         """The live tensor that holds `value`'s number, or None."""
@@ -440,17 +458,21 @@ class Trace(Recording):
     def example(self, value: Value) -> Array:
         """What `value` is for the example arguments."""
         env = self._examples
-        if value not in env:
-            fn, _ = self.function([value])
-            for p in fn.params:
-                if p not in env:
-                    env[p] = array_of(self.leaves[p])
-            stored = evaluate(fn.with_(results=fn.ops), *[env[p] for p in fn.params])
-            env.update(zip(fn.ops, stored, strict=True))
+        needed: set[Value] = set()
+        stack = [value]
+        while stack:
+            v = stack.pop()
+            if v in env or v in needed:
+                continue
+            if v.prim is None:
+                env[v] = array_of(self.leaves[v])
+            else:
+                needed.add(v)
+                stack.extend(v.args)
+        with np.errstate(all="ignore"):
+            for op in sorted(needed, key=lambda v: v.uid):
+                env[op] = apply(op, [env[a] for a in op.args])
         return env[value]  # type: ignore[no-any-return]
-
-    def known(self, value: Value) -> Any:
-        return value if value in self._examples else None
 
     def track(self, tensor: Any) -> None:
         """Tensors of a trace stay symbolic."""

@@ -112,7 +112,11 @@ def _selected(
 
 
 def fresh_sources(fun: Fun, which: int | str, arg: Any) -> tuple[Any, list[Tensor]]:
-    """`arg` with every leaf replaced by a value of its own, to differentiate by."""
+    """`arg` with every leaf replaced by a value of its own, to differentiate by.
+
+    The sources are tensors apart from those the user gets: `x[0] = v` gives the user's
+    a new value.
+    """
     leaves, structure = containers.flatten(arg)
     if not leaves:
         raise TypeError(
@@ -120,7 +124,8 @@ def fresh_sources(fun: Fun, which: int | str, arg: Any) -> tuple[Any, list[Tenso
             f"by: {type(arg).__name__}"
         )
     fresh = [_fresh(fun, which, leaf) for leaf in leaves]
-    return containers.unflatten(structure, fresh), fresh
+    sources = [Tensor(t.rec, t.value, t.kind) for t in fresh]
+    return containers.unflatten(structure, fresh), sources
 
 
 def _fresh(fun: Fun, which: int | str, leaf: Any) -> Tensor:
