@@ -251,10 +251,18 @@ def _decide(x: Any, decisive: Any, what: str) -> Any:
 
 
 def looked(x: Any, how: str) -> None:
-    """Numbers leave the recording at the user's own wish: `explain` will say so."""
+    """Numbers leave the recording at the user's own wish: `explain` will say so.
+
+    In a trace the program is then valid for these numbers only, so a check goes with it.
+    """
+    from tapec.tensor import as_tensor, check_equal
+
     rec = state.recording
-    if rec is not None:
-        rec.look(x, how)
+    if rec is None:
+        return
+    rec.look(x, how)
+    if rec.is_trace and (t := as_tensor(x)).rec is rec:
+        check_equal(t, t.array)
 
 
 _warned: set[tuple[str, int | None]] = set()

@@ -415,7 +415,10 @@ def concrete(x: Any) -> Array:
 
 def check_equal(t: Tensor, array: Array) -> None:
     """Record that the program is valid only while `t` equals `array`."""
-    same = FUNCTIONS[np.all](np.equal(t, array))
+    equal = np.equal(t, array)
+    if array.dtype.kind in "fc" and np.isnan(array).any():
+        equal = equal | (np.isnan(t) & np.isnan(array))
+    same = FUNCTIONS[np.all](equal)
     _primitive.PRIMITIVES["check"](same, expected=True)
 
 

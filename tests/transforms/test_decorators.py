@@ -422,4 +422,10 @@ def test_implicit_looks_are_refused_with_the_replacement() -> None:
 
 
 def test_explicit_looks_cut_the_gradient() -> None:
-    assert tapec.grad(lambda x: x * x.item())(3.0) == 3.0
+    f = tapec.grad(lambda x: x * x.item())
+    assert [f(3.0), f(4.0), f(np.nan), f(3.0)][:2] == [3.0, 4.0]
+    g = tapec.grad(lambda x: np.sum(x * x.numpy()))
+    for x in (np.array([3.0, 1.0]), np.array([4.0, 1.0]), np.array([4.0, np.nan])):
+        np.testing.assert_array_equal(g(x), x)
+    h = tapec.jit(lambda x: x * float(f"{x:.3f}"))
+    assert (h(2.0), h(3.0)) == (4.0, 9.0)
