@@ -5,6 +5,7 @@ as text you can read.
 """
 
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
+from tapec.control import fori_loop, scan
 from tapec.custom import custom_gradient
 from tapec.errors import (
     DTypeError,
@@ -38,9 +39,11 @@ __all__ = [
     "Variable",
     "constant",
     "custom_gradient",
+    "fori_loop",
     "grad",
     "inspect",
     "jit",
+    "scan",
     "scope",
     "stop_gradient",
     "value_and_grad",

@@ -1,22 +1,23 @@
 """Functions inside functions: bodies of loops, branches and vectorized maps.
 
-`trace_body` runs a user's function on parameters of its own, apart from the surrounding
-recording; values of the surroundings that it uses become further parameters. `replay`
-puts such a function back, op by op, onto a recording.
+`trace_body` and `trace_step` run a user's function on parameters of its own, apart from
+the surrounding recording; values of the surroundings that it uses become further
+parameters. `replay` puts such a function back, op by op, onto a recording.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from tapec import containers
 from tapec.captures import function_code
-from tapec.ir import Function, TupleType, Value
-from tapec.recording import Array, Recording, Trace, recording_in
+from tapec.errors import TraceError, at
+from tapec.ir import ArrayType, Function, TupleType, Value
+from tapec.recording import Array, Recording, Trace, locate, recording_in
 from tapec.tensor import Tensor, Weak, as_tensor
 
-__all__ = ["Body", "replay", "trace_body"]
+__all__ = ["Body", "BodyTrace", "replay", "trace_body", "trace_step"]
 
 
 class Body(NamedTuple):
@@ -46,9 +47,10 @@ def trace_body(
     """
     trace = Trace(name, function_code(fun))
     params = []
-    for array, weak in examples:
+    for array, is_number in examples:
         value = trace.param(array)
-        params.append(Tensor(trace, value, Weak.of(value.type) if weak else value.type))
+        kind = Weak.of(value.type) if is_number else value.type
+        params.append(Tensor(trace, value, kind))
     with recording_in(trace):
         out = fun(*containers.unflatten(structure, params))
         leaves, out_structure = containers.flatten(out)
@@ -57,6 +59,62 @@ def trace_body(
     captured = list(trace.leaves.values())
     weak = [type(t.kind) is Weak for t in results]
     return Body(trace.finish(values), captured, out_structure, weak)
+
+
+class BodyTrace(Trace):
+    """The recording of a body that runs many times, or not at all.
+
+    Nothing in it has a number: a branch of Python's that depended on one would be taken
+    the same way in every step.
+    """
+
+    is_body = True
+
+    def leaf_of(self, source: Any) -> Value | None:
+        """Tensors of the surroundings become parameters without being computed."""
+        found = super().leaf_of(source)
+        if found is None and type(source) is Tensor:
+            found = self.leaf(source, source)  # type: ignore[arg-type]
+        return found
+
+    def flush(self, wanted: Iterable[Value] = ()) -> NoReturn:
+        if self.closed:
+            super().flush(wanted)
+        text = (
+            f"{self.name}: a value inside has no number yet: Python cannot branch on it "
+            "or take it out; use tapec.cond, tapec.while_loop or np.where"
+        )
+        raise at(TraceError(text), locate(self.stop))
+
+
+def trace_step(
+    fun: Callable[..., Any],
+    kinds: Sequence[ArrayType | Weak],
+    structure: containers.Structure,
+    name: str,
+    code: Any = None,
+) -> Body:
+    """Trace `fun(*args)` with `args` of this structure and leaves of these kinds.
+
+    name: of the operation, for errors. code: of the user's own function.
+    """
+    trace = BodyTrace(name, code or function_code(fun))
+    params = []
+    for kind in kinds:
+        value = trace.add_param(kind.type if type(kind) is Weak else kind)  # type: ignore[arg-type]
+        params.append(Tensor(trace, value, kind))
+    with recording_in(trace):
+        out = fun(*containers.unflatten(structure, params))
+        leaves, out_structure = containers.flatten(out)
+        results = [as_tensor(leaf) for leaf in leaves]
+    if trace.assigned:
+        names = ", ".join(v.name or "a Variable" for v, _ in trace.assigned.values())
+        text = f"{name}: {names} is assigned inside; carry the value instead"
+        raise at(TraceError(text), locate(trace.stop))
+    values = [t.value if t.rec is trace else trace.leaf_of(t) for t in results]
+    captured = list(trace.leaves.values())
+    weak = [type(t.kind) is Weak for t in results]
+    return Body(trace.finish(values), captured, out_structure, weak)  # type: ignore[arg-type]
 
 
 def replay(rec: Recording, fn: Function, args: Sequence[Tensor]) -> list[Tensor]:

@@ -26,11 +26,11 @@ LAYERS = (
     {"native"},
     {"recording", "tensor", "operators", "containers", "display", "variable"},
     {"numpy", "scipy"},
-    {"captures", "tracing", "bodies"},
+    {"captures", "tracing", "bodies", "carries"},
     {"passes", "viz"},
     {"programs"},
-    {"compiled", "inspect", "transform", "control", "custom", "vectorize"}
-    | {"sources", "forward", "derivatives", "checking", "sparse"}
+    {"compiled", "inspect", "transform", "control", "eager", "custom", "vectorize"}
+    | {"sources", "forward", "linear", "derivatives", "checking", "sparse"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
     {"tf"},
     {"tapec", "cli", "__main__", "demo", "doctor", "show"},
@@ -47,6 +47,7 @@ ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "cli"}
 ALLOWED: dict[tuple[str, str], str] = {
     ("ir.function", "text"): "the repr of a Function is its text",
     ("operators", "numpy"): "x[i] is the namespace's getitem",
+    ("ops.control", "passes"): "the gradient of a loop is made of that of its body",
     ("tensor", "numpy"): "x[i] = v is the namespace's setitem",
     ("variable", "numpy"): "x[i] = v is the namespace's setitem",
 }

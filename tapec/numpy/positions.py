@@ -92,16 +92,21 @@ def _known(index: Tensor, entry: Any) -> Any:
 def check_range(index: Tensor, entry: Any, n: int, axis: int, type_: Any) -> None:
     """IndexError unless all of `index`, written as `entry`, lie in [-n, n).
 
-    Of positions that are only known when the program runs, a check is recorded.
+    Of positions that are only known when the program runs, a check is recorded; in the
+    body of a loop there is none.
     """
     array = _known(index, entry)
     if array is not None:
         if array.size and not (array.min() >= -n and array.max() < n):
             raise _out_of_range(array, n, axis, type_)
-    elif not _surely_below(index, n):
+    elif not (_surely_below(index, n) or _in_body()):
         inside = np.all((index >= -n) & (index < n))
         if not bool(inside):
             raise _out_of_range(index.array, n, axis, type_)
+
+
+def _in_body() -> bool:
+    return state.recording is not None and state.recording.is_body
 
 
 def is_unique(index: Tensor, entry: Any, n: int) -> bool:

@@ -57,8 +57,9 @@ def _scan_type(
 
 
 def _scan(
-    *args: Any, body: Function, carries: int, invariants: int, length: int, reverse: bool
-) -> tuple[Any, ...]:
+    *args: Any, body: Function, carries: int, invariants: int, length: int,
+    reverse: bool,
+) -> tuple[Any, ...]:  # fmt: skip
     shared = carries + invariants
     state, fixed, xs = args[:carries], args[carries:shared], args[shared:]
     outputs = [

@@ -1,0 +1,119 @@
+"""A body and its gradient as one function: what the reverse of loops is made of.
+
+    func @body(%c: f64[], %w: f64[]) {     func @body.joint(%c, %w, %ct: f64[]) {
+      %2: f64[] = sin %c                     %2: f64[] = sin %c
+      %3: f64[] = multiply %2, %w            %3: f64[] = multiply %2, %w
+      return %3                        ->    %5: f64[] = multiply %ct, %w
+    }                                        %6: f64[] = multiply %ct, %2
+                                             %7: f64[] = cos %c
+                                             %8: f64[] = multiply %5, %7
+                                             return %3, %8, %6
+                                           }
+
+What depends on a cotangent belongs to the backward half. The forward values that it
+reads can be stored by the forward loop or computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from tapec.ir import Function, Value
+from tapec.ops.const import const, with_constants
+from tapec.passes.cse import cse
+from tapec.passes.dce import dce
+from tapec.passes.fold import fold
+from tapec.passes.rules import differentiable
+from tapec.passes.simplify import simplify
+from tapec.passes.vjp import backpropagate
+from tapec.recording import Recording, Trace, recording_in
+from tapec.tensor import Tensor
+
+__all__ = ["Joint", "is_zero", "joint", "tidy"]
+
+
+def tidy(fn: Function) -> Function:
+    """What every body goes through once it is made."""
+    return dce(cse(fold(simplify(fn))))
+
+
+class Joint:
+    """A body with the gradient of some of its results.
+
+    function: parameters are the body's, then one cotangent per entry of `seeded`;
+    results are the body's, then the gradients. grads: per parameter its gradient, None
+    where no path leads to it.
+    """
+
+    def __init__(self, body: Function, function: Function, grads: list[bool]) -> None:
+        self.function = function
+        self.params = function.params[: len(body.params)]
+        self.cts = function.params[len(body.params) :]
+        self.results = function.results[: len(body.results)]
+        found = iter(function.results[len(body.results) :])
+        self.grads = [next(found) if there else None for there in grads]
+        self.backward = self._backward()
+
+    def _backward(self) -> set[Value]:
+        """Values that depend on a cotangent."""
+        found = set(self.cts)
+        for op in self.function.ops:
+            if any(a in found for a in op.args):
+                found.add(op)
+        return found
+
+    @property
+    def reads(self) -> dict[Value, None]:
+        """Forward values that the backward half needs, in order; no constants."""
+        needed = [g for g in self.grads if g is not None]
+        for op in self.function.ops:
+            if op in self.backward:
+                needed += op.args
+        return dict.fromkeys(
+            v for v in needed if v not in self.backward and v.prim is not const
+        )
+
+
+@lru_cache(maxsize=256)
+def joint(body: Function, seeded: tuple[int, ...], wrt: tuple[int, ...]) -> Joint:
+    """Differentiate results `seeded` of a body with respect to parameters `wrt`."""
+    trace = Trace.extending(body)
+    seeds: dict[Value, Tensor] = {}
+    with recording_in(trace):
+        for i in seeded:
+            r = body.results[i]
+            ct = trace.add_param(r.type)
+            t = Tensor(trace, ct, ct.type)
+            seeds[r] = seeds[r] + t if r in seeds else t
+        sources = [body.params[i] for i in wrt]
+        found = dict(
+            zip(wrt, backpropagate(trace, body.ops, seeds, sources), strict=True)
+        )
+    grads = [found.get(i) for i in range(len(body.params))]
+    results = [*body.results, *(g.value for g in grads if g is not None)]
+    made = Function(
+        f"{body.name}.joint", [*trace.params, *trace.leaves], trace.values, results
+    )
+    made = with_constants(made, trace.leaves)
+    return Joint(body, tidy(made), [g is not None for g in grads])
+
+
+def floating(params: Sequence[Value]) -> tuple[int, ...]:
+    """Numbers of the parameters that have gradients."""
+    return tuple(i for i, p in enumerate(params) if differentiable(p.type))
+
+
+def is_zero(ct: Tensor | None) -> bool:
+    """Whether a cotangent is known to be zero from the way it was made."""
+    if ct is None:
+        return True
+    value = ct.value
+    while value.prim is not None and value.prim.name in ("broadcast_to", "reshape"):
+        (value,) = value.args
+    return value.prim is const and not value.attr("value").array.any()
+
+
+def tensors(rec: Recording, values: Collection[Value]) -> list[Tensor]:
+    """Values of a recording as tensors."""
+    return [Tensor(rec, v, v.type) for v in values]

@@ -1,0 +1,139 @@
+"""Loops and branches as single operations: `scan`, `fori_loop`, `while_loop`, `cond`.
+
+On a tape and in a traced function they are one op with a body that is traced once, so
+their programs do not grow with the number of steps. Elsewhere they are what they say:
+Python loops over NumPy arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tapec import containers
+from tapec.captures import function_code
+from tapec.carries import Carry, flat, here, traced_step
+from tapec.eager import eager_scan
+from tapec.errors import ShapeError, TraceError
+from tapec.ir import ArrayType
+from tapec.ops.cast import cast
+from tapec.ops.control import scan as scan_op
+from tapec.recording import state
+from tapec.tensor import Tensor, as_tensor
+
+__all__ = ["fori_loop", "scan"]
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Run `carry, y = f(carry, x)` along the first axis of `xs`: `(carry, stacked ys)`.
+
+    init, and what `f` returns: any containers of arrays and numbers. xs: containers of
+    arrays with one length, or None with `length` steps. reverse: from the last element
+    to the first; `ys[t]` still belongs to `xs[t]`. A carry keeps its shape and dtype;
+    one that starts as a Python number takes the dtype that the first step gives it.
+
+    ShapeError, DTypeError or TraceError if the carry comes back as something else.
+
+    >>> import numpy as np, tapec
+    >>> total, sums = tapec.scan(lambda c, x: (c + x, c + x), 0, np.arange(4))
+    >>> int(total), sums
+    (6, array([0, 1, 3, 6]))
+    """
+    x_leaves, x_structure = flat(xs)
+    steps = _steps(x_leaves, x_structure, length)
+    if state.recording is None:
+        return eager_scan(f, init, x_leaves, x_structure, steps, reverse)
+    leaves, structure = flat(init)
+    start = [as_tensor(x) for x in leaves]
+    inputs = [as_tensor(x) for x in x_leaves]
+    carry = Carry("scan", start, structure)
+    elements = [ArrayType(x.dtype, x.shape[1:]) for x in inputs]
+    step = traced_step("scan", f, carry, elements, x_structure, function_code(f))
+    if steps == 0:
+        outputs = [
+            as_tensor(np.zeros((0, *r.shape), r.dtype))
+            for r in step.function.results[carry.size :]
+        ]
+        finals = _started(start, carry)
+    else:
+        captured = [as_tensor(c) for c in step.captured]
+        found = scan_op(
+            *_started(start, carry), *captured, *inputs, body=step.function,
+            carries=carry.size, invariants=len(captured), length=steps,
+            reverse=reverse,
+        )  # fmt: skip
+        finals, outputs = _finals(found, carry), found[carry.size :]
+    return (
+        containers.unflatten(structure, finals),
+        containers.unflatten(step.structure, outputs),
+    )
+
+
+def _steps(leaves: list[Any], structure: Any, length: int | None) -> int:
+    """The number of steps that the inputs and `length` agree on."""
+    paths = [f"xs{path}" for path in structure.paths()]
+    found = {} if length is None else {"length": int(length)}
+    for path, x in zip(paths, leaves, strict=True):
+        shape = np.shape(x)
+        if not shape:
+            text = f"scan: {path} has no axis to run along; stack the inputs"
+            raise here(ShapeError(text))
+        found[path] = shape[0]
+    if not found:
+        raise here(TraceError("scan: give xs or length"))
+    if len(set(found.values())) > 1:
+        listed = ", ".join(f"{k} {v}" for k, v in found.items())
+        raise here(ShapeError(f"scan: lengths differ: {listed}"))
+    return next(iter(found.values()))
+
+
+def _started(start: list[Tensor], carry: Carry) -> list[Tensor]:
+    """Initial values in the dtypes that the carries have settled to."""
+    made = []
+    for t, type_ in zip(start, carry.types, strict=True):
+        u = t if t.dtype == type_.dtype else cast(t, dtype=type_.dtype)
+        made.append(Tensor(u.rec, u.value, type_, u.known))
+    return made
+
+
+def _finals(found: Any, carry: Carry) -> list[Tensor]:
+    """The last carries; what was a Python number throughout is one."""
+    finals = list(found[: carry.size])
+    for t, kind in zip(finals, carry.kinds, strict=True):
+        t.kind = kind
+    return finals
+
+
+def fori_loop(
+    lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
+) -> Any:
+    """`carry = body(i, carry)` for i in range(lower, upper); the last carry.
+
+    The bounds are Python integers, or traced ones: then the number of steps is that of
+    each run.
+
+    >>> import tapec
+    >>> tapec.fori_loop(0, 5, lambda i, c: c + i, 0)
+    10
+    """
+    if state.recording is None:
+        carry = init
+        for i in range(int(lower), int(upper)):
+            carry = body(i, carry)
+        return carry
+
+    def step(c: Any, x: Any) -> Any:
+        i, carry = c
+        return (i + 1, body(i, carry)), None
+
+    steps = max(0, int(upper) - int(lower))
+    (_, last), _ = scan(step, (int(lower), init), length=steps)
+    return last
