@@ -31,7 +31,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tapec import primitive as lowerings
-from tapec.ir import Emitter, Function, Value, rewrite
+from tapec.ir import Emitter, Function, Value, has_effect, rewrite
 from tapec.native.levels import Levels
 from tapec.native.space import extents_of, space_of
 from tapec.ops.const import item
@@ -164,7 +164,7 @@ def _demand(
             if not unit.outputs:
                 continue
             _fill(unit, info, groups)
-        elif head in needed or head.prim.effect:
+        elif head in needed or has_effect(head):
             unit.inputs = dict.fromkeys(head.args)
         else:
             continue
@@ -228,7 +228,7 @@ def _in_order(units: list[Unit], number: dict[Value, int]) -> list[Unit]:
 
 
 def _is_strict(op: Value) -> bool:
-    return bool(op.prim.effect or op.prim.may_raise)
+    return bool(op.prim.may_raise) or has_effect(op)
 
 
 # --- the new function ---------------------------------------------------------

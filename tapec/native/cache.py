@@ -5,34 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from tapec.ir import Function
 from tapec.native import engine
 from tapec.native.kernels import emit_kernel
 
-__all__ = ["KernelCode", "kernels_for"]
+__all__ = ["Kernel", "KernelCode", "kernels_for"]
 
 _known: WeakValueDictionary[Function, KernelCode]
 
 
 class KernelCode:
-    """name, body and address of a kernel; its text on request."""
+    """The code of a body: its address, and its text on request."""
 
-    def __init__(self, name: str, body: Function, library: engine.Library) -> None:
-        self.name = name
+    def __init__(self, body: Function, address: int, library: engine.Library) -> None:
         self.body = body
-        self.address = library.address(name)
-        self._library = library
-
-    def __repr__(self) -> str:
-        return f"<kernel {self.name}: {len(self.body.ops)} ops>"
+        self.address = address
+        self._library = library  # the code lives as long as this
 
     @cached_property
     def _texts(self) -> tuple[str, str]:
-        module: Any = engine.new_module(self.name)
-        emit_kernel(module, self.body, self.name, lines=True)
+        module: Any = engine.new_module("kernel")
+        emit_kernel(module, self.body, "kernel", lines=True)
         return engine.texts_of(module)
 
     @property
@@ -44,6 +40,31 @@ class KernelCode:
     def assembly(self) -> str:
         """Assembly, with the same line numbers."""
         return self._texts[1]
+
+
+class Kernel(NamedTuple):
+    """A kernel of a program, under the name that it has in the program's text."""
+
+    name: str
+    code: KernelCode
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.name}: {len(self.body.ops)} ops>"
+
+    @property
+    def body(self) -> Function:
+        """What it computes."""
+        return self.code.body
+
+    @property
+    def llvm(self) -> str:
+        """Optimized LLVM IR."""
+        return self.code.llvm
+
+    @property
+    def assembly(self) -> str:
+        """Assembly."""
+        return self.code.assembly
 
 
 _known = WeakValueDictionary()
@@ -63,5 +84,6 @@ def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:
                 emit_kernel(module, body, name)
             library = engine.compile_module(module, names)
             for name, body in zip(names, new, strict=True):
-                _known[body] = found[body] = KernelCode(name, body, library)
+                code = KernelCode(body, library.address(name), library)
+                _known[body] = found[body] = code
     return {body: code for body, code in found.items() if code is not None}

@@ -8,7 +8,7 @@ Ops of one space and one level depend on each other only element by element.
 from __future__ import annotations
 
 from tapec import primitive as lowerings
-from tapec.ir import Function, TupleType, Value, users
+from tapec.ir import Function, TupleType, Value, has_effect, users
 from tapec.native.lowering import cost, is_view
 from tapec.native.space import extents_of, space_of
 
@@ -98,7 +98,7 @@ class Levels:
         for a in op.args:
             apart = self.kind(a) in ("map", "reduce") and not self.inlined(a, op)
             level = max(level, self.levels[a] + (apart or self.kind(a) == "step"))
-        if op.prim.effect or op.prim.may_raise:
+        if op.prim.may_raise or has_effect(op):
             self._chain = level = max(level, self._chain)
         return level
 

@@ -19,7 +19,7 @@ from numpy import empty
 from tapec import interpret
 from tapec.errors import CheckFailed
 from tapec.ir import Function, TupleType, Value
-from tapec.native.cache import KernelCode, kernels_for
+from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, driver
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
@@ -102,9 +102,13 @@ class Program:
         self._tabulate()
 
     @property
-    def kernels(self) -> list[KernelCode]:
-        """Each different kernel once, in the order of first use."""
-        return list(dict.fromkeys(self._kernels.values()))
+    def kernels(self) -> list[Kernel]:
+        """Each different kernel once, in the order of first use, named as in text."""
+        codes = self._kernels.values()
+        return [
+            Kernel(f"kernel.{number}" if number else "kernel", code)
+            for number, code in enumerate(codes)
+        ]
 
     # --- tables
 

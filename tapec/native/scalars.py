@@ -38,7 +38,6 @@ HALF = np.dtype(np.float16)
 FLOAT = np.dtype(np.float32)
 
 
-
 INLINED = 8
 """Mathematical functions outside of loops that are copied into a kernel: beyond, code
 grows and nothing is gained."""
