@@ -23,7 +23,7 @@ from tapec.tensor import Tensor
 from tapec.tracing import Traced, example_of, signature_of, trace
 from tapec.variable import commit
 
-__all__ = ["Compiled", "Version"]
+__all__ = ["Compiled", "Version", "arguments", "returned"]
 
 MAX_VERSIONS = 16
 
@@ -49,11 +49,7 @@ class Version:
         n = len(self.traced.weak)
         if self.traced.assigned:
             commit(self.traced.assigned, list(outs[n:]))
-        tensors = any(isinstance(x, Operators) for x in leaves)
-        results = [
-            _as_caller_has_it(out, weak, tensors)
-            for out, weak in zip(outs[:n], self.traced.weak, strict=True)
-        ]
+        results = returned(outs[:n], self.traced.weak, leaves)
         return containers.unflatten(self.traced.structure, results)
 
 
@@ -66,6 +62,15 @@ def arguments(leaves: Sequence[Any]) -> list[Array]:
         for x in leaves
         if not isinstance(x, Variable)
     ]
+
+
+def returned(
+    outs: Sequence[Array], weak: list[bool], leaves: Sequence[Any]
+) -> list[Any]:
+    """Results of the kind of the arguments: tensors, or arrays and numbers."""
+    tensors = any(isinstance(x, Operators) for x in leaves)
+    pairs = zip(outs, weak, strict=True)
+    return [_as_caller_has_it(out, is_weak, tensors) for out, is_weak in pairs]
 
 
 def _as_caller_has_it(out: Array, weak: bool, tensors: bool) -> Any:

@@ -1,0 +1,236 @@
+"""Forward mode: `jvp` and `hvp`.
+
+A tangent is a direction in which arguments move; what a result does along it costs
+about as much as the function itself, however many arguments there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from tapec import containers
+from tapec.compiled import Compiled
+from tapec.errors import ShapeError
+from tapec.ir import Value
+from tapec.passes.jvp import pushforward
+from tapec.passes.rules import filled
+from tapec.recording import Recording, state
+from tapec.sources import Selection, Sources, name_of
+from tapec.tensor import Tensor, Weak, as_tensor
+from tapec.transform import grad
+
+__all__ = ["directions", "hvp", "jvp", "memoised", "push", "recording"]
+
+Fun = Callable[..., Any]
+DIRECTION = "direction"
+
+
+def jvp(
+    fun: Fun,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: bool = False,
+) -> Any:
+    """`(fun(*primals), tangent)`: how the result changes as the arguments move.
+
+    primals: the arguments, a tuple or list. tangents: for each argument its direction,
+    of the same structure and shapes, or None for an argument that stays. has_aux: `fun`
+    returns `(value, aux)` and `aux` is the third result. The tangent has the structure,
+    shapes and dtypes of the value; it is zero where the value is an integer.
+
+    ShapeError for a direction that does not fit its argument; TypeError for an integer
+    array that is to move (use `.astype(float)`).
+
+    >>> import numpy as np, tapec
+    >>> tapec.jvp(np.sin, (0.0,), (2.0,))
+    (0.0, 2.0)
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(
+        tangents, (tuple, list)
+    ):
+        raise TypeError(
+            "jvp takes a tuple of arguments and a tuple of their directions"
+        )
+    if len(primals) != len(tangents):
+        raise ValueError(
+            f"jvp: {len(tangents)} directions for {len(primals)} arguments"
+        )
+    return memoised(_jvp, fun, has_aux)(*primals, **{DIRECTION: tuple(tangents)})
+
+
+def _jvp(fun: Fun, has_aux: bool) -> Compiled:
+    """`fun` with its directions as a keyword argument."""
+
+    def body(*args: Any, direction: tuple[Any, ...]) -> Any:
+        moving = [i for i, t in enumerate(direction) if t is not None]
+        given = [direction[i] for i in moving]
+        sources = Sources(fun, Selection(moving), args, {})
+        rec, start = recording()
+        tangents = directions(fun, sources, given)
+        out = fun(*sources.args)
+        value, *aux = out if has_aux else (out,)
+        leaves, structure = containers.flatten(value)
+        outs = [as_tensor(leaf) for leaf in leaves]
+        moved = push(rec, outs, sources.wrt, tangents, start)
+        return (value, containers.unflatten(structure, moved), *aux)
+
+    return Compiled(fun, body)
+
+
+def hvp(
+    fun: Fun | None = None,
+    *args: Any,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    **kw: Any,
+) -> Any:
+    """Products of the Hessian of a scalar function with a vector, never the matrix.
+
+    `hvp(fun)` is a compiled function: `hvp(fun)(x, v)` is the Hessian of `fun` at `x`
+    times `v`, an array like `x`, for about the price of two gradients. Further
+    arguments of `fun` come after the vector (as scipy.optimize wants it for `hessp`);
+    `argnums` chooses by which to differentiate, the vector follows the last of these
+    and is a tuple if `argnums` is one. With has_aux `fun` returns `(value, aux)`, and
+    the result is `(product, aux)`. `hvp(fun, x, v)` is `hvp(fun)(x, v)`.
+
+    ShapeError for a vector that does not fit; errors of `tapec.grad` otherwise.
+
+    >>> import numpy as np, tapec
+    >>> tapec.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([6., 0.])
+    """
+    nums = argnums if isinstance(argnums, int) else tuple(argnums)
+    if fun is None:
+        return lambda f: hvp(f, argnums=nums, has_aux=has_aux)
+    product = memoised(_hvp, fun, nums, has_aux)
+    return product(*args, **kw) if args else product
+
+
+def _hvp(fun: Fun, argnums: int | tuple[int, ...], has_aux: bool) -> Compiled:
+    gradient = grad(fun, argnums, has_aux=has_aux)
+    place = 1 + (argnums if isinstance(argnums, int) else max(argnums))
+
+    def body(*args: Any, **kw: Any) -> Any:
+        args, kw = arranged(place, args, kw)
+        v = kw.pop(DIRECTION)
+        rec, start = recording()
+        sources = Sources(fun, Selection(argnums), args, kw)
+        tangents = directions(fun, sources, [v] if isinstance(argnums, int) else v)
+        out = gradient(*sources.args, **sources.kw)
+        grads, *aux = out if has_aux else (out,)
+        outs = containers.flatten(grads)[0]
+        moved = sources.shaped(push(rec, outs, sources.wrt, tangents, start))
+        return (moved, *aux) if has_aux else moved
+
+    return Directed(fun, body, place)
+
+
+class Directed(Compiled):
+    """Called with a direction at position `place`, compiled with it as a keyword.
+
+    The parameters of the program are so named after those of the user's function.
+    """
+
+    def __init__(self, fun: Fun, body: Fun, place: int) -> None:
+        super().__init__(fun, body)
+        self.place = place
+
+    def _flatten(self, args: Any, kw: Any) -> Any:
+        return super()._flatten(*arranged(self.place, args, kw))
+
+
+def arranged(
+    place: int, args: tuple[Any, ...], kw: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments with the direction at `place` moved to the keywords."""
+    if DIRECTION in kw:
+        return args, dict(kw)
+    if len(args) <= place:
+        raise TypeError(
+            f"a vector is missing: it comes as argument {place + 1} of {len(args) + 1}"
+        )
+    return (*args[:place], *args[place + 1 :]), kw | {DIRECTION: args[place]}
+
+
+# --- recording tangents inline ----------------------------------------------------
+
+
+def recording() -> tuple[Recording, int]:
+    """The current recording and its position."""
+    rec = state.recording
+    assert rec is not None
+    return rec, rec.position
+
+
+def directions(fun: Fun, sources: Sources, given: Sequence[Any]) -> list[Tensor]:
+    """One tangent per source, in its dtype; ShapeError where one does not fit."""
+    if len(given) != len(sources.structures):
+        raise ValueError(
+            f"{len(given)} directions for {len(sources.structures)} arguments of "
+            f"{name_of(fun)}"
+        )
+    leaves = [leaf for tree in given for leaf in containers.flatten(tree)[0]]
+    sizes = [len(containers.flatten(tree)[0]) for tree in given]
+    tangents = [as_tensor(leaf) for leaf in leaves]
+    fits = sizes == [s.size for s in sources.structures]
+    if not fits or [t.shape for t in tangents] != [t.shape for t in sources.wrt]:
+        raise ShapeError(
+            f"a direction of shapes {[t.shape for t in tangents]} for arguments of "
+            f"{name_of(fun)} of shapes {[t.shape for t in sources.wrt]}"
+        )
+    pairs = zip(tangents, sources.wrt, strict=True)
+    return [t if t.dtype == x.dtype else t.astype(x.dtype) for t, x in pairs]
+
+
+def push(
+    rec: Recording,
+    outs: Sequence[Tensor],
+    wrt: Sequence[Tensor],
+    tangents: Sequence[Tensor],
+    start: int,
+) -> list[Tensor]:
+    """Tangents of `outs`, which were recorded from position `start` on."""
+    here = [t.value for t in outs if t.rec is rec]
+    fn, _ = rec.function(here, whole=True)
+    ops = [op for op in fn.ops if op.uid >= start]
+    along = {x.value: on(rec, t) for x, t in zip(wrt, tangents, strict=True)}
+    by_value: dict[Value, Any] = dict(
+        zip(here, pushforward(rec, ops, along, here), strict=True)
+    )
+    found = []
+    for t in outs:
+        moved = by_value.get(t.value) if t.rec is rec else None
+        made = filled(rec, t.type, 0) if moved is None else moved
+        if type(t.kind) is Weak:
+            made = Tensor(rec, made.value, Weak.of(made.type))
+            rec.track(made)
+        found.append(made)
+    return found
+
+
+def on(rec: Recording, t: Tensor) -> Tensor:
+    """`t` as a value of the recording."""
+    if t.rec is rec:
+        return t
+    value = rec.leaf(t, t.array)
+    return Tensor(rec, value, t.kind)
+
+
+# --- programs made once -----------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _made(make: Callable[..., Compiled], fun: Fun, *options: Any) -> Compiled:
+    return make(fun, *options)
+
+
+def memoised(make: Callable[..., Compiled], fun: Fun, *options: Any) -> Compiled:
+    """`make(fun, *options)`, the same object when asked again for the same function."""
+    try:
+        hash(fun)
+    except TypeError:
+        return make(fun, *options)
+    return _made(make, fun, *options)
