@@ -5,8 +5,10 @@ as text you can read.
 """
 
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
+from tapec.checking import check_grads
 from tapec.control import fori_loop, scan
 from tapec.custom import custom_gradient
+from tapec.derivatives import hessian, jacfwd, jacobian, jacrev
 from tapec.errors import (
     DTypeError,
     IRError,
@@ -16,7 +18,9 @@ from tapec.errors import (
     TraceError,
     UnsupportedError,
 )
+from tapec.forward import hvp, jvp
 from tapec.inspect import inspect
+from tapec.linear import linearize
 from tapec.ops.cast import stop_gradient
 from tapec.tape import GradientTape, UnconnectedGradients, scope
 from tapec.tensor import Tensor
@@ -37,12 +41,20 @@ __all__ = [
     "UnconnectedGradients",
     "UnsupportedError",
     "Variable",
+    "check_grads",
     "constant",
     "custom_gradient",
     "fori_loop",
     "grad",
+    "hessian",
+    "hvp",
     "inspect",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "jit",
+    "jvp",
+    "linearize",
     "scan",
     "scope",
     "stop_gradient",
