@@ -6,9 +6,9 @@
       return %3                            return %3
     }                                    }
 
-The new axis comes first. What does not depend on a batched parameter stays as it is and
-is computed once. Each primitive's `batch` rule says how it takes operands with the axis;
-an op without a rule is recorded once per element, in a scope named `looped`.
+The new axis comes first. What does not depend on a batched parameter stays as it is
+and is computed once. Each primitive's `batch` rule says how it takes operands with the
+axis; an op without a rule is recorded once per element, in a scope named `looped`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tapec.ir import NO_META, ArrayType, Function, Meta, TupleType, Value
 from tapec.passes.rules import filled
 from tapec.primitive import PRIMITIVES
 from tapec.recording import Recording, Trace, recording_in
-from tapec.tensor import FUNCTIONS, Tensor, as_tensor
+from tapec.tensor import FUNCTIONS, Tensor
 
 __all__ = ["batch", "vectorize"]
 
@@ -37,8 +37,8 @@ def batch(
 ) -> Function:
     """`fn` with an axis of length `size` in front of the parameters `params`.
 
-    Results `results` have the axis too (those that do not vary are repeated); the others
-    have it if they vary. None stands for all.
+    Results `results` have the axis too (those that do not vary are repeated); the
+    others have it if they vary. None stands for all.
     """
     trace = Trace(f"{fn.name}.batch")
     which = range(len(fn.params)) if params is None else frozenset(params)
@@ -66,7 +66,7 @@ def repeated(rec: Recording, new: Any, size: int) -> Value:
 
 
 def _value(new: Any) -> Value:
-    return new if type(new) is Value else new.value  # type: ignore[no-any-return]
+    return new if type(new) is Value else new.value
 
 
 def vectorize(

@@ -58,10 +58,11 @@ class Structure:
         """How the user would write each leaf: `[0]`, `["w"]`, `.bias`."""
         if self.kind == "leaf":
             yield prefix
-        for key, child in zip(self._labels(), self.children, strict=True):
+        for key, child in zip(self.labels(), self.children, strict=True):
             yield from child.paths(prefix + key)
 
-    def _labels(self) -> list[str]:
+    def labels(self) -> list[str]:
+        """How the user would write each child."""
         if self.kind == "dict":
             return [f"[{k!r}]" for k in self.data]
         if self.kind in ("namedtuple", "dataclass"):

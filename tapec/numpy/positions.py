@@ -93,16 +93,23 @@ def check_range(index: Tensor, entry: Any, n: int, axis: int, type_: Any) -> Non
     """IndexError unless all of `index`, written as `entry`, lie in [-n, n).
 
     Of positions that are only known when the program runs, a check is recorded; in the
-    body of a loop there is none.
+    body of a loop there is none. A recording of one element of many leaves it to who
+    puts them together.
     """
     array = _known(index, entry)
     if array is not None:
         if array.size and not (array.min() >= -n and array.max() < n):
             raise _out_of_range(array, n, axis, type_)
+    elif (later := _ranges()) is not None:
+        later.append((index, n, axis, type_))
     elif not (_surely_below(index, n) or _in_body()):
         inside = np.all((index >= -n) & (index < n))
         if not bool(inside):
             raise _out_of_range(index.array, n, axis, type_)
+
+
+def _ranges() -> list[Any] | None:
+    return None if state.recording is None else state.recording.ranges
 
 
 def _in_body() -> bool:
