@@ -26,6 +26,7 @@ from tapec.tape import GradientTape, UnconnectedGradients, scope
 from tapec.tensor import Tensor
 from tapec.transform import grad, jit, value_and_grad, vjp
 from tapec.variable import Variable, constant
+from tapec.vectorize import vmap
 
 __version__ = "0.1.0"
 
@@ -60,4 +61,5 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

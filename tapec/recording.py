@@ -137,11 +137,13 @@ class Recording:
         this moment; in a traced function the object that is read again at each call).
     tapes: ids of those that record now. holders: how many may still ask for gradients.
     reads: variables read, with position and value. looks: where numbers left.
+    ranges: index arrays whose range is checked later, if so.
     home: the dictionary of the owning thread's state.
     """
 
     is_trace = False
     is_body = False
+    ranges: list[Any] | None = None
 
     def __init__(self, stop: Any = None) -> None:
         self.values: list[Value] = []
