@@ -8,6 +8,7 @@ for everything that is still wanted.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -44,6 +45,31 @@ class _State(threading.local):
 
 state = _State()
 
+threads_recording: dict[int, bool] = {}
+"""The threads (ids of their state's dictionaries) that record now.
+
+Emitted code reads its length: while there is one, calls of decorated functions take
+the way that looks at `state`.
+"""
+
+
+def make_current(home: dict[str, Any], rec: Recording | None) -> None:
+    """Make `rec` the recording of the thread whose state's dictionary is `home`."""
+    home["recording"] = rec
+    if rec is None:
+        threads_recording.pop(id(home), None)
+    else:
+        threads_recording[id(home)] = True
+
+
+def _forget_other_threads() -> None:
+    threads_recording.clear()
+    make_current(state.__dict__, state.recording)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
+
 
 def current() -> Recording | None:
     """The recording of this thread, if one is open."""
@@ -53,12 +79,13 @@ def current() -> Recording | None:
 @contextmanager
 def recording_in(rec: Recording | None) -> Iterator[None]:
     """Make `rec` this thread's recording for a while."""
-    before = state.recording
-    state.recording = rec
+    home = state.__dict__
+    before = home.get("recording")
+    make_current(home, rec)
     try:
         yield
     finally:
-        state.recording = before
+        make_current(home, before)
 
 
 def isolated() -> Any:
@@ -174,7 +201,7 @@ class Recording:
     def begin(self, tape: Any) -> None:
         """`tape` records from now on."""
         self.tapes.add(id(tape))
-        self.home["recording"] = self
+        make_current(self.home, self)
 
     def end(self, tape: Any) -> None:
         """`tape` stops; after the last one its thread computes at once again.
@@ -183,7 +210,7 @@ class Recording:
         """
         self.tapes.discard(id(tape))
         if not self.tapes and not self.is_trace and self.home.get("recording") is self:
-            self.home["recording"] = None
+            make_current(self.home, None)
 
     def release(self) -> None:
         """One tape less will ask for gradients; the last one frees the recording."""
