@@ -65,7 +65,7 @@ class Function:
     no result; their primitive says `effect`, and they are roots of every pass.
     """
 
-    __slots__ = ("name", "ops", "params", "results")
+    __slots__ = ("_structure", "name", "ops", "params", "results")
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Function:
         self.params = tuple(params)
         self.ops = tuple(ops)
         self.results = tuple(results)
+        self._structure: tuple[Any, ...] | None = None
 
     @property
     def effects(self) -> tuple[Value, ...]:
@@ -107,7 +108,7 @@ class Function:
 
     def with_(self, **changes: Any) -> Function:
         """A copy with some fields replaced."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
+        fields = {name: getattr(self, name) for name in _FIELDS}
         return Function(**(fields | changes))
 
     def __repr__(self) -> str:
@@ -117,6 +118,11 @@ class Function:
 
     def _key(self) -> tuple[Any, ...]:
         """Structure without names, uids, locations: equal keys mean equal meaning."""
+        if self._structure is None:
+            self._structure = self._make_key()
+        return self._structure
+
+    def _make_key(self) -> tuple[Any, ...]:
         place = {p: i for i, p in enumerate(self.params)}
         rows = []
         for op in self.ops:
@@ -134,6 +140,9 @@ class Function:
     def __hash__(self) -> int:
         prims = tuple(op.prim.name for op in self.ops)
         return hash((tuple(p.type for p in self.params), prims, len(self.results)))
+
+
+_FIELDS = ("name", "params", "ops", "results")
 
 
 def has_effect(op: Value) -> bool:
