@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tapec.ir import Function, TupleType, Value
-from tapec.ops.cast import cast
+from tapec.ops.cast import cast, copy
 from tapec.ops.select import where
 from tapec.ops.shape import broadcast_to
 from tapec.passes.rules import Pair, Rules, differentiable, filled, fit
@@ -168,7 +168,10 @@ class _Engine:
         """The vjp rule, differentiated with respect to its cotangent."""
         several = type(op.type) is TupleType
         types = op.type.items if several else [op.type]
-        cts = [filled(self.rec, t, 0.0) if differentiable(t) else None for t in types]
+        # a copy: rules may leave out what belongs to a cotangent that is plainly zero
+        cts = [
+            copy(filled(self.rec, t, 0.0)) if differentiable(t) else None for t in types
+        ]
         start = len(self.rec.values)
         active = [i for i, t in enumerate(tangents) if t is not None]
         seeds: dict[Value, Tensor] = {}
