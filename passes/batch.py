@@ -13,7 +13,7 @@ axis; an op without a rule is recorded once per element, in a scope named `loope
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from tapec.primitive import PRIMITIVES
 from tapec.recording import Recording, Trace, recording_in
 from tapec.tensor import FUNCTIONS, Tensor
 
-__all__ = ["batch", "vectorize"]
+__all__ = ["batch", "mapped", "repeated", "vectorize"]
 
 
 def batch(
@@ -93,6 +93,45 @@ def vectorize(
     return engine.env
 
 
+def mapped(
+    rec: Recording,
+    f: Callable[[list[Tensor]], Sequence[Tensor | None]],
+    directions: Sequence[Tensor],
+) -> list[Tensor | None]:
+    """`f` of each row of `directions`, the results stacked; recorded on `rec`.
+
+    `f` is recorded once, for operands without numbers, and what it recorded vectorized.
+    """
+    given = [filled(rec, ArrayType(d.dtype, d.shape[1:]), 0) for d in directions]
+    start = len(rec.values)
+    results = f(given)
+    moving = {t.value for t in given}
+    ops = []
+    for op in rec.values[start:]:
+        if any(a in moving for a in op.args):
+            moving.add(op)
+            ops.append(op)
+    rec.values[start:] = [v for v in rec.values[start:] if v not in moving]
+    outs = [r.value for r in results if r is not None]
+    fixed = [a for op in ops for a in op.args if a not in moving]
+    env: dict[Value, Any] = {v: v for v in (*fixed, *outs) if v not in moving}
+    env |= {t.value: d for t, d in zip(given, directions, strict=True)}
+    size = directions[0].shape[0]
+    found = vectorize(rec, ops, env, size)
+    stacked: list[Tensor | None] = []
+    for r in results:
+        value = None if r is None else repeated(rec, found[r.value], size)
+        stacked.append(None if value is None else tracked(rec, value))
+    return stacked
+
+
+def tracked(rec: Recording, value: Value) -> Tensor:
+    """A tensor for `value` that gets its number with the others of `rec`."""
+    t = Tensor(rec, value, value.type)
+    rec.track(t)
+    return t
+
+
 class _Engine:
     """The state of one sweep: what each value has become."""
 
@@ -101,15 +140,11 @@ class _Engine:
         self.size = size
         self.env = dict(env)
         self._uids = {old.uid: _value(new).uid for old, new in env.items()}
-        self._inner = rec.scope
 
     def meta(self, old: Meta) -> Meta:
-        """`old` with the new number of the primal value, in the scope around."""
+        """`old` with the new number of the primal value."""
         primal = self._uids.get(old.primal, old.primal)  # type: ignore[arg-type]
-        scope = "/".join(filter(None, (self._inner, old.scope)))
-        if primal == old.primal and scope == old.scope:
-            return old
-        return Meta(primal, scope, old._loc)
+        return old if primal == old.primal else old.belonging_to(primal)
 
     def visit(self, op: Value) -> None:
         """Record what `op` becomes."""

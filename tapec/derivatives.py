@@ -15,8 +15,7 @@ from tapec import containers
 from tapec.compiled import Compiled
 from tapec.errors import DTypeError
 from tapec.forward import push, recording
-from tapec.passes.batch import repeated, vectorize
-from tapec.passes.rules import filled
+from tapec.passes.batch import mapped
 from tapec.sources import Selection, Sources
 from tapec.tensor import Tensor, Weak, as_tensor
 from tapec.transform import grad, pull, seeds_of
@@ -223,27 +222,5 @@ class Basis(NamedTuple):
 
 
 def _many(f: Callable[[list[Tensor]], list[Tensor]], basis: Basis) -> list[Any]:
-    """`f` of every direction of the basis: its results with one more axis in front.
-
-    `f` is recorded once, and what it recorded is vectorized.
-    """
-    rec = recording()[0]
-    given = [filled(rec, t.type, 0.0) for t in basis.tensors]
-    start = len(rec.values)
-    results = f(given)
-    moving = {t.value for t in given}
-    ops = []
-    for op in rec.values[start:]:
-        if any(a in moving for a in op.args):
-            moving.add(op)
-            ops.append(op)
-    env: dict[Any, Any] = {a: a for op in ops for a in op.args if a not in moving}
-    env |= {r.value: r.value for r in results if r.value not in moving}
-    env |= {g.value: d for g, d in zip(given, basis.directions(), strict=True)}
-    found = vectorize(rec, ops, env, basis.size)
-    stacked = []
-    for r in results:
-        value = repeated(rec, found[r.value], basis.size)
-        stacked.append(Tensor(rec, value, value.type))
-        rec.track(stacked[-1])
-    return stacked
+    """`f` of every direction of the basis: its results with one more axis in front."""
+    return mapped(recording()[0], f, basis.directions())

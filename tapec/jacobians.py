@@ -1,20 +1,23 @@
-"""Jacobians on a tape: one gradient per element of the target.
+"""Jacobians on a tape: the gradient of every element of the target, all at once.
 
-Outside every other tape the gradient is one program that takes the cotangent as an
-input and runs once per row; where the result may be differentiated, rows are recorded.
+The gradient takes the cotangent as an input; vectorized for a whole basis of them it is
+one program, in which what does not depend on the cotangent is computed once. Where the
+result may be differentiated it is recorded instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import numpy as np
 
 from tapec import containers
 from tapec.errors import ShapeError
+from tapec.ir import Function
 from tapec.operators import Operators
-from tapec.recording import Array, recording_in
+from tapec.passes.batch import batch, mapped
+from tapec.recording import Array, recording_in, state
 from tapec.tape_gradient import GradientProgram, Request, gradients
 from tapec.tensor import Tensor, as_tensor
 
@@ -33,7 +36,7 @@ def jacobian(tape: Any, target: Any, sources: Any, zero: bool) -> Any:
     for source, parts in zip(leaves, rows, strict=True):
         shape = (*target.shape, *source.shape)
         missing = None if not zero else _zeros(shape, source)
-        found.append(missing if parts is None else _joined(parts, 0, shape, source))
+        found.append(missing if parts is None else np.reshape(parts, shape))
     return containers.unflatten(structure, found)
 
 
@@ -46,14 +49,14 @@ def batch_jacobian(tape: Any, target: Any, source: Any, zero: bool) -> Any:
     _same_batch(target.shape, source.shape)
     request = tape._request(target, source, None)
     b, *inner = target.shape
-    n = int(np.prod(inner))
+    n = math.prod(inner)
     unit = np.eye(n).reshape(n, 1, *inner)
     (parts,) = _rows(request, np.broadcast_to(unit, (n, b, *inner)))
     tape._done()
     shape = (b, *inner, *source.shape[1:])
     if parts is None:
         return _zeros(shape, source) if zero else None
-    return _joined(parts, 1, shape, source)
+    return np.reshape(np.moveaxis(parts, 0, 1), shape)
 
 
 def _single(x: Any, what: str) -> Any:
@@ -76,28 +79,39 @@ def _same_batch(target: tuple[int, ...], source: tuple[int, ...]) -> None:
         )
 
 
-def _rows(request: Request, seeds: Array) -> list[list[Any] | None]:
-    """For each source the gradient under each seed; None where there is no path."""
+def _rows(request: Request, seeds: Array) -> list[Any]:
+    """For each source the gradients under all seeds; None where there is no path."""
     if not request.targets:
         return [None for _ in request.wrt]
-    # a target without elements still says which sources it depends on
-    probes = seeds if len(seeds) else np.zeros((1, *seeds.shape[1:]))
-    if request.inline:
-        with recording_in(request.rec):
-            rows = [gradients(request._replace(cts=[as_tensor(s)])) for s in probes]
-    else:
-        program = GradientProgram(request._replace(cts=[probes[0]]))
-        rows = [program.run([s]) for s in probes]  # type: ignore[misc]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return [None if c[0] is None else c[: len(seeds)] for c in columns]
+    around = request.rec if request.inline else state.recording
+    if around is None:
+        program = _Rows(request._replace(cts=[seeds]), len(seeds))
+        found = program.run([seeds])
+        return [None if g is None else Tensor.holding(g) for g in found]
+
+    def back(cts: list[Tensor]) -> list[Tensor | None]:
+        return gradients(request._replace(cts=cts))
+
+    with recording_in(around):
+        directions = as_tensor(seeds.astype(request.targets[0].dtype))
+        return list(mapped(around, back, [directions]))
 
 
-def _joined(parts: Sequence[Any], axis: int, shape: tuple[int, ...], like: Any) -> Any:
-    """The rows as one tensor of this shape."""
-    if not parts:
-        return _zeros(shape, like)
-    whole = np.reshape(np.stack(parts, axis=axis), shape)
-    return whole if isinstance(whole, Tensor) else Tensor.holding(whole)
+class _Rows(GradientProgram):
+    """The program of a gradient, for many cotangents in one run."""
+
+    def __init__(self, request: Request, size: int) -> None:
+        super().__init__(request)
+        self.size = size
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return "rows", self.size, *super()._key
+
+    def build(self, fn: Function) -> tuple[Function, list[int | None]]:
+        single, places = super().build(fn)
+        grads = range(sum(place is not None for place in places))
+        return batch(single, self.size, [len(self.sources)], grads), places
 
 
 def _zeros(shape: tuple[int, ...], like: Any) -> Tensor:
