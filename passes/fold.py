@@ -8,9 +8,10 @@
     }                                  }
 
 The value is the reference's, NaN and infinities included; a warning that NumPy would
-give is not repeated. A repeated scalar stays a scalar and its broadcast. What may raise stays: it raises when the program runs, or not at
-all if the program never gets there. Large results stay, they cost less to compute than
-to keep.
+give is not repeated. A repeated scalar stays a scalar and its broadcast. What may raise
+stays: it raises when the program runs, or not at all if the program never gets there.
+Large results stay, they cost less to compute than to keep. A check of a constant that
+passes is dropped.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@
 
 Rules for writing rules
 -----------------------
-* A rule is an identity for every value of its dtype, NaN, infinities and the sign of zero
-  included: `x + 0.0 = x` is not one (x = -0.0), `x - 0.0 = x` is.
-* The right side is never worse: fewer ops, or cheaper ones; a rule never undoes another.
-* A rule sees one op whose operands are already simplified. It returns an existing value,
-  a `(primitive, operands, attributes)` that takes its place, or None.
+* A rule is an identity for every value of its dtype, NaN, infinities and the sign of
+  zero included: `x + 0.0 = x` is not one (x = -0.0), `x - 0.0 = x` is.
+* The right side is never worse: fewer ops, or cheaper ones; no rule undoes another.
+* A rule sees one op whose operands are already simplified. It returns an existing
+  value, a `(primitive, operands, attributes)` that takes its place, or None.
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@
                                            return %2, %6
                                          }
 
-No where-NaN trap. A cotangent travels as a pair of `ct` and `live`, a mask computed from
-forward values only: outside `live` the true cotangent is exactly zero. Elementwise
+No where-NaN trap. A cotangent travels as a pair of `ct` and `live`, a mask computed
+from forward values only: outside `live` the true cotangent is exactly zero. Elementwise
 partials may be infinite there, and 0 * inf is nan, so a pair that went through such a
 partial is *settled*, `where(live, ct, 0)`, before it is added, summed or handed to
-anything that mixes elements. (Testing `ct == 0` instead would be wrong: `sqrt(x)**2` has
-derivative 1 at 0.)
+anything that mixes elements. (Testing `ct == 0` instead would be wrong: `sqrt(x)**2`
+has derivative 1 at 0.)
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def vjp(fn: Function, wrt: Sequence[int] | None = None) -> Function:
     """Append the gradient of the results with respect to parameters `wrt`.
 
     The new function takes one more parameter per floating result, its cotangent, and
-    returns the results of `fn` followed by the cotangents of the parameters (zeros for a
-    parameter that no result depends on).
+    returns the results of `fn` followed by the cotangents of the parameters (zeros for
+    a parameter that no result depends on).
     """
     trace = Trace.extending(fn)
     params = [fn.params[i] for i in (range(len(fn.params)) if wrt is None else wrt)]
@@ -67,7 +67,7 @@ def backpropagate(
     wrt: Sequence[Value],
     cuts: Callable[[Value], bool] | None = None,
 ) -> list[Tensor | None]:
-    """Record the gradient of `ops` on `rec`; None where no path leads to a value of `wrt`.
+    """Record the gradient of `ops` on `rec`; None where no path leads to a source.
 
     ops: the schedule to differentiate. seeds: cotangents of its outputs. cuts: ops that
     count as constant.

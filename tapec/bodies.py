@@ -42,8 +42,8 @@ def trace_body(
 ) -> Body:
     """Trace `fun(*args)` with `args` of this structure.
 
-    examples: for each leaf an array that types and exemplifies it, and whether it stands
-    for a Python number.
+    examples: for each leaf an array that types and exemplifies it, and whether it
+    stands for a Python number.
     """
     trace = Trace(name, function_code(fun))
     params = []

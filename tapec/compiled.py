@@ -39,7 +39,7 @@ class Version:
         self.program = compile_native(self.optimized)
 
     def call(self, leaves: Sequence[Any], interpreted: bool = False) -> Any:
-        """The result for these arguments; CheckFailed when the version is not for them."""
+        """The result for these arguments; CheckFailed when it is not made for them."""
         captured = self.traced.bindings.arrays()
         if captured is None:
             raise CheckFailed
@@ -151,8 +151,8 @@ class Compiled:
         if not self._gave_up:
             self._gave_up = True
             warnings.warn(
-                f"{self.__name__}: {MAX_VERSIONS} versions were compiled for data-dependent "
-                "branches; further ones run interpreted (see explain_retrace())",
+                f"{self.__name__}: {MAX_VERSIONS} versions were compiled for "
+                "data-dependent branches; further ones run interpreted (see explain_retrace())",
                 stacklevel=4,
             )
         traced = self._trace(leaves, structure)

@@ -67,7 +67,7 @@ class Inspection:
 
     @property
     def log(self) -> list[Stage]:
-        """The stages with what each replaced. Passes are deterministic: they run again."""
+        """The stages with what each replaced; passes are deterministic and run again."""
         if self._stages is None:
             stages = [Stage("recorded", self.recorded)]
             with logged() as lines:
@@ -102,7 +102,7 @@ class Inspection:
         return format_module(self.stage(stage), locations=source, elide=True)
 
     def passes(self) -> str:
-        """A table: for each stage the number of ops and what was replaced or removed."""
+        """A table: for each stage the number of ops, and of those replaced or removed."""
         rows = ["stage        ops   merged or rewritten   removed"]
         before = None
         for name, fn, replaced in self.log:
@@ -133,7 +133,7 @@ class Inspection:
         return "\n".join(lines)
 
     def why(self, uid: int) -> str:
-        """The history of value `uid`: where it comes from, what became of it, and why."""
+        """The history of value `uid`: where it comes from, what became of it, why."""
         op = self._find(uid)
         lines = [self._origin(op)]
         current = uid

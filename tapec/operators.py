@@ -40,12 +40,15 @@ def _reflected(prim: Primitive) -> Callable[[Any, Any], Any]:
 
 
 def _unary(prim: Primitive) -> Callable[[Any], Any]:
-    return lambda self: prim(self)
+    def operator(self: Any) -> Any:
+        return prim(self)
+
+    return operator
 
 
 def _defers(other: Any) -> bool:
     """Operands that know better, or that are no numbers at all."""
-    return other is None or isinstance(other, (str, bytes, list, tuple, dict, set))
+    return other is None or isinstance(other, (str, bytes, dict, set))
 
 
 def _method(name: str, function: Any = None) -> Callable[..., Any]:
@@ -253,7 +256,7 @@ def _decide(x: Any, decisive: Any, what: str) -> Any:
 def looked(x: Any, how: str) -> None:
     """Numbers leave the recording at the user's own wish: `explain` will say so.
 
-    In a trace the program is then valid for these numbers only, so a check goes with it.
+    In a trace the program is then valid for these numbers only: a check goes with it.
     """
     from tapec.tensor import as_tensor, check_equal
 

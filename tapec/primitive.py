@@ -1,16 +1,16 @@
 """The record that holds all an operation is, and its constructors.
 
 A primitive is written once, as one keyword-only record in `tapec/ops`: what it means
-(`reference`), which types it takes (`type_rule`), its derivative (`vjp`), how it becomes
-native code (`lower`), and inputs to test it with (`samples`). A field left out fails at
+(`reference`), which types it takes (`type_rule`), its derivative (`vjp`), how it
+becomes native code (`lower`), and inputs to test it with (`samples`). A field left out fails at
 import; "not differentiable" and "runs on the host" are said out loud (`None`, `HOST`).
 
 Rules for writing rules
 -----------------------
 * A vjp rule is a named function in NumPy style on tensors: `np.exp(x)`, `ct * y`, or
-  another primitive called like a function. It is linear in `ct` and never branches on it.
-* `vjp` is a tuple with one function `(ct, out, *args, **attrs)` per operand (`None` where
-  an operand has no derivative), or one function that returns a list of cotangents.
+  another primitive called like a function. It is linear in `ct`, never branches on it.
+* `vjp` is a tuple with one function `(ct, out, *args, **attrs)` per operand (`None`
+  where it has no derivative), or one function that returns a list of cotangents.
 * A rule that hands on only a selection returns `Masked(ct, live)`; `ct` is exactly zero
   where `live` is false. The vjp pass keeps later infinities out of the dead part.
 * A rule does not undo broadcasting or casts: the vjp pass does, for every primitive.
@@ -85,7 +85,7 @@ class Reduce(NamedTuple):
 
 
 class Library(NamedTuple):
-    """Lowered to a library call (BLAS, LAPACK); `routine` names it in `native.library`."""
+    """Lowered to a call of BLAS or LAPACK; `routine` names it in `native.library`."""
 
     routine: str
 
@@ -105,7 +105,7 @@ class Sample(NamedTuple):
     """One input for the generated tests: operand arrays and attributes."""
 
     args: tuple[Any, ...]
-    attrs: dict[str, Any] = {}
+    attrs: dict[str, Any] = {}  # noqa: RUF012  (never written)
 
 
 class Masked(NamedTuple):
@@ -131,7 +131,7 @@ class Primitive:
     """All an operation is.
 
     promote: dtypes the operands are cast to when recorded, from their dtypes (Python's
-        `bool`, `int`, `float`, `complex` stand for weakly typed scalars); None: as given.
+        `bool`, `int`, `float`, `complex` stand for weak scalars); None: as given.
     liveness: how a dead region of the cotangent passes to the operands. "keep": it is
         elementwise; "move": the vjp only moves elements; "sum": it moves and adds them;
         "drop": it mixes them (contractions, factorizations).

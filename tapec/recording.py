@@ -1,9 +1,9 @@
 """The thread's recording: what the user's code did, as IR, not yet computed.
 
-There is one recording per thread at a time. Tapes are intervals on it; a traced function
-is a recording with parameters (`Trace`). Recording is lazy: `append` notes an op and its
-place in the user's code, and numbers exist only after a `flush`, which runs one program
-for everything that is still wanted.
+There is one recording per thread at a time. Tapes are intervals on it; a traced
+function is a recording with parameters (`Trace`). Recording is lazy: `append` notes an
+op and its place in the user's code, and numbers exist only after a `flush`, which runs
+one program for everything that is still wanted.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ MOST_FRAMES = 32
 
 def _user_frames(stop: Any) -> tuple[Any, ...] | None:
     """Code and instruction of the user's frames, innermost first, up to `stop`'s."""
-    frame: Any = sys._getframe(3)  # below are `append` and whoever records, never the user
+    frame: Any = sys._getframe(3)  # the nearer ones are `append` and its callers
     frames: tuple[Any, ...] = ()
     while frame is not None:
         namespace = frame.f_globals

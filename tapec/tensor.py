@@ -8,7 +8,7 @@ recording). NumPy's functions reach it through `__array_ufunc__` and
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -44,8 +44,13 @@ class Weak:
     """The kind of a weakly typed tensor: a Python number that is being traced."""
 
     __slots__ = ("python", "type")
-    _interned: dict[ArrayType, Weak] = {}
-    _PYTHON = {"b": np.dtype(np.bool_), "i": int, "f": float, "c": complex}
+    _interned: ClassVar[dict[ArrayType, Weak]] = {}
+    _PYTHON: ClassVar[dict[str, Any]] = {
+        "b": np.dtype(np.bool_),
+        "i": int,
+        "f": float,
+        "c": complex,
+    }
 
     def __init__(self, type_: ArrayType) -> None:
         self.type = type_
@@ -65,8 +70,8 @@ class Tensor(Operators):
     """An n-dimensional array whose history is known.
 
     Made by `tapec.constant`, by operations on tensors, and by the arguments of a traced
-    function. `shape`, `dtype`, `ndim`, `size` are always known; the numbers are computed
-    when somebody looks (`numpy`, `item`, `print`, `bool`, `float`).
+    function. `shape`, `dtype`, `ndim`, `size` are always known; the numbers are
+    computed when somebody looks (`numpy`, `item`, `print`, `bool`, `float`).
     """
 
     __slots__ = ("__weakref__", "kind", "known", "rec", "value")
@@ -347,7 +352,8 @@ def _frozen(x: Any) -> bool:
 def _numbers(x: Any) -> Array:
     if isinstance(x, (list, tuple)) and _holds_tensor(x):
         raise UnsupportedError(
-            "a list that holds tensors is not an array; use np.stack or tapec.numpy.array"
+            "a list that holds tensors is not an array; use np.stack or "
+            "tapec.numpy.array"
         )
     array = np.asarray(x)
     if array.dtype.kind not in "biufc":

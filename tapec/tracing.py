@@ -14,8 +14,8 @@ from tapec import containers
 from tapec.captures import Bindings, function_code
 from tapec.errors import UnsupportedError, at
 from tapec.ir import Function
-from tapec.ops.const import with_constants
 from tapec.operators import Operators
+from tapec.ops.const import with_constants
 from tapec.ops.effects import assign
 from tapec.recording import Array, Trace, locate, recording_in
 from tapec.tensor import Tensor, Weak, as_tensor

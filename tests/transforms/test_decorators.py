@@ -172,8 +172,9 @@ def test_what_has_no_gradient() -> None:
     with pytest.raises(tapec.DTypeError, match=r"give it as x\.astype\(float\)"):
         tapec.grad(np.sum)(np.arange(3))
     with pytest.raises(ValueError, match="nothing returned None"):
+
         def nothing(x: Any) -> None:
-            x * 2  # noqa: B018
+            x * 2
 
         tapec.grad(nothing)(1.0)
     with pytest.raises(tapec.ShapeError, match=r"returned shape \(3,\)"):
