@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from tapec import primitive as lowerings
 from tapec.ir import Emitter, Function, Value, has_effect, rewrite
 from tapec.native.levels import Levels
+from tapec.native.lowering import cost
 from tapec.native.space import extents_of, space_of
 from tapec.ops.const import item
 from tapec.ops.fused import fused
@@ -41,7 +42,8 @@ from tapec.primitive import broadcast_shapes
 __all__ = ["fuse"]
 
 LARGEST = 256
-"""Ops in one kernel: bounds what LLVM must look at at once."""
+HEAVIEST = 1500
+"""Ops, and instructions, in one kernel: bounds what LLVM must look at at once."""
 
 
 def fuse(fn: Function) -> Function:
@@ -103,10 +105,22 @@ def _groups(fn: Function, info: Levels) -> dict[Value, Unit]:
     found: dict[Value, Unit] = {}
     for (space, _), ops in rows.items():
         for part in _connected(ops, info, space):
-            for start in range(0, len(part), LARGEST):
-                unit = Unit(part[start : start + LARGEST])
-                found.update(dict.fromkeys(unit.members, unit))
+            for members in _bounded(part):
+                found.update(dict.fromkeys(members, Unit(members)))
     return found
+
+
+def _bounded(ops: list[Value]) -> Iterable[list[Value]]:
+    """Runs of ops that are small enough for one kernel."""
+    run: list[Value] = []
+    weight = 0
+    for op in ops:
+        if len(run) == LARGEST or weight > HEAVIEST:
+            yield run
+            run, weight = [], 0
+        run.append(op)
+        weight += cost(op) or 0
+    yield run
 
 
 def _connected(

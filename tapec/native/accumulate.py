@@ -133,7 +133,7 @@ def _part_types(dtype: np.dtype[Any]) -> list[Any]:
     return [memory_type(dtype)] * 2 if dtype.kind == "c" else [register_type(dtype)]
 
 
-def fill(b: Builder, at: Any, buffer: Any, size: int, x: Scalar) -> None:
+def fill(at: Any, buffer: Any, size: int, x: Scalar) -> None:
     """Set all `size` elements of a buffer, which a reduction is accumulated in."""
     kind = memory_type(x.dtype)
     for part, number in enumerate(x.parts):

@@ -50,7 +50,7 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
         argument.add_attribute("noalias")
     wide = f'"prefer-vector-width"="{platform.vector_width()}"'
     set.add(inner.attributes, wide)
-    Kernel(inner, body, debug.lines_of(inner) if lines else None).emit()
+    Emission(inner, body, debug.lines_of(inner) if lines else None).emit()
     _emit_entry(module, inner, name)
 
 
@@ -70,7 +70,7 @@ def _emit_entry(module: Any, inner: Any, name: str) -> None:
     at.ret(at.call(inner, buffers))
 
 
-class Kernel:
+class Emission:
     """One kernel under construction."""
 
     def __init__(self, function: Any, body: Function, lines: Any) -> None:
@@ -216,19 +216,23 @@ class Kernel:
         else:
             top = len(self.nest.loops)
         after = self.nest.after[top]
+        here = Builder([after] * len(self.nest.before))
+        here.places, here.axes = self.b.places, self.b.axes
+        element = Scalar(here, element.dtype, element.parts, element.depth)
         if outer:
-            size = max(result.type.size, 1)
-            start = self.b.const(
-                accumulate.identity(monoid, result.dtype), result.dtype
-            )
-            accumulate.fill(self.b, self.nest.before[0], buffer, size, start)
-        place_here = Builder([after] * len(self.nest.before))
-        if outer:
-            old = _reload(self.b, place_here, buffer, result.dtype, offset, element)
-            element = _moved(element, place_here)
-            element = accumulate.combine(place_here, monoid, old, element)
-        element = place_here.cast(_moved(element, place_here), result.dtype)
+            self._clear(result, buffer)
+            offset.lower(self.b)
+            before = memory.load(here, buffer, result.dtype, offset)
+            element = here.cast(element, result.dtype)
+            element = accumulate.combine(here, monoid, before, element)
+        element = here.cast(element, result.dtype)
         memory.store(self.b, after, buffer, offset, element)
+
+    def _clear(self, result: Value, buffer: Any) -> None:
+        """Fill a result that is accumulated in memory with its identity."""
+        start = accumulate.identity(result.prim.lower.monoid, result.dtype)
+        x = self.b.const(start, result.dtype)
+        accumulate.fill(self.nest.before[0], buffer, result.type.size, x)
 
     def _total(self, result: Value, element: Scalar, inner: int) -> tuple[Scalar, int]:
         """The value reduced over the innermost `inner` axes, and its depth."""
@@ -254,30 +258,12 @@ class Kernel:
     def _fill_empty(self) -> None:
         """No element is visited: sums are 0, products 1."""
         for result, buffer in zip(self.body.results, self.outputs, strict=True):
-            size = result.type.size
-            if size and isinstance(result.prim.lower, lowerings.Reduce):
-                monoid = result.prim.lower.monoid
-                start = accumulate.identity(monoid, result.dtype)
-                x = self.b.const(start, result.dtype)
-                accumulate.fill(self.b, self.nest.before[0], buffer, size, x)
+            reduced = isinstance(result.prim.lower, lowerings.Reduce)
+            if reduced and result.type.size:
+                self._clear(result, buffer)
 
 
 def _sums_floats(result: Value) -> bool:
     lower = result.prim.lower
     adds = isinstance(lower, lowerings.Reduce) and lower.monoid == "add"
     return adds and result.dtype.kind in "fc"
-
-
-def _moved(x: Scalar, b: Builder) -> Scalar:
-    return Scalar(b, x.dtype, x.parts, x.depth)
-
-
-def _reload(
-    b: Builder, here: Builder, buffer: Any, dtype: Any, offset: Place, like: Scalar
-) -> Scalar:
-    """What a reduction over outer loops has accumulated so far."""
-    del like
-    offset.lower(b)
-    here.places = b.places
-    here.axes = b.axes
-    return memory.load(here, buffer, dtype, offset)

@@ -26,8 +26,7 @@ def flat(shape: Sequence[int], index: Sequence[Place]) -> Place:
     return total
 
 
-def _address(b: Builder, buffer: Any, dtype: np.dtype[Any], at: Any, where: Any) -> Any:
-    del b
+def _address(at: Any, buffer: Any, dtype: np.dtype[Any], where: Any) -> Any:
     return at.gep(buffer, [where], inbounds=True, source_etype=memory_type(dtype))
 
 
@@ -45,7 +44,7 @@ def load(b: Builder, buffer: Any, dtype: np.dtype[Any], offset: Place) -> Scalar
     at = b.scopes[depth]
     values = []
     for where in places:
-        address = _address(b, buffer, dtype, at, where.value)
+        address = _address(at, buffer, dtype, where.value)
         values.append(at.load(address, typ=memory_type(dtype)))
     if dtype.kind == "b":
         values = [at.icmp_unsigned("!=", values[0], ir.Constant(BYTE, 0))]
@@ -57,7 +56,7 @@ def store(b: Builder, at: Any, buffer: Any, offset: Place, element: Scalar) -> N
     dtype = element.dtype
     for part, where in zip(element.parts, _parts(b, dtype, offset), strict=True):
         value = at.zext(part, BYTE) if dtype.kind == "b" else part
-        at.store(value, _address(b, buffer, dtype, at, where.value))
+        at.store(value, _address(at, buffer, dtype, where.value))
 
 
 def read(
@@ -68,7 +67,7 @@ def read(
     for n, i in zip(shape, index, strict=True):
         if i.low >= 0 and i.high < n:
             atom = i.atom
-            if isinstance(atom, Clamped) and atom.key[0] == "clamped":
+            if isinstance(atom, Clamped):
                 guards += _guards(atom)
                 i = atom.place
         else:

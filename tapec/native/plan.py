@@ -7,17 +7,25 @@ buffer may take the place of one that no later step reads.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tapec.ir import Function, TupleType, Value
+from tapec.native.lowering import is_view
 
 __all__ = ["ALIGNMENT", "Buffer", "Plan", "make_plan", "storage"]
 
 ALIGNMENT = 64
+FEW = 500
+"""Buffers up to which a second layout is tried, in quadratic time."""
 
 Storage = tuple[Value, int]
 """What owns memory: an op or parameter, and which of its results."""
+
+Row = tuple[Sequence[Value], Sequence[Storage]]
+"""What a step reads and writes."""
 
 
 @dataclass(slots=True)
@@ -44,6 +52,11 @@ class Plan:
     copies: list[tuple[Value, int]]
     nbytes: int
 
+    def add(self, owner: Storage, kind: str, first: int, last: int) -> None:
+        """Give a storage a buffer."""
+        self.slots[owner] = len(self.buffers)
+        self.buffers.append(Buffer(kind, _nbytes(owner), first, last))
+
     def slot(self, value: Value) -> int:
         """The slot a value is in."""
         return self.slots[storage(value)]
@@ -69,63 +82,41 @@ def storage(value: Value) -> Storage:
     while value.prim is not None and len(value.args) == 1:
         if value.prim.name == "item":
             return value.args[0], value.attr("index")
-        if not _is_alias(value):
+        if not is_view(value):
             break
         value = value.args[0]
     return value, 0
 
 
-def _is_alias(op: Value) -> bool:
-    from tapec.native.lowering import is_view
-
-    return is_view(op)
-
-
-def make_plan(
-    fn: Function,
-    steps: Sequence[tuple[Sequence[Value], Sequence[Storage]]],
-) -> Plan:
+def make_plan(fn: Function, steps: Sequence[Row]) -> Plan:
     """Lay out `fn`, run as `steps`: what each reads, and the storages it writes."""
     plan = Plan([], {}, [], [], 0)
-
-    def add(owner: Storage, buffer: Buffer) -> None:
-        plan.slots[owner] = len(plan.buffers)
-        plan.buffers.append(buffer)
-
     end = len(steps)
     for param in fn.params:
-        add((param, 0), Buffer("argument", _nbytes((param, 0)), -1, end))
+        plan.add((param, 0), "argument", -1, end)
     written = {owner for _, writes in steps for owner in writes}
     for number, result in enumerate(fn.results):
         owner = storage(result)
-        buffer = Buffer("result", _nbytes(owner), -1, end)
         if owner in written and owner not in plan.slots:
-            add(owner, buffer)
+            plan.add(owner, "result", -1, end)
         else:
-            plan.buffers.append(buffer)
+            plan.buffers.append(Buffer("result", _nbytes(owner), -1, end))
             plan.copies.append((result, len(fn.params) + number))
     for op in fn.ops:
         if op.prim.name == "const":
             plan.constants.append((len(plan.buffers), op))
-            add((op, 0), Buffer("constant", _nbytes((op, 0)), -1, end))
-    _add_temporaries(plan, steps, add)
-    for result, _ in plan.copies:
-        buffer = plan.buffers[plan.slot(result)]
-        buffer.last = end
-    _lay_out(plan)
-    return plan
-
-
-def _add_temporaries(
-    plan: Plan, steps: Sequence[tuple[Sequence[Value], Sequence[Storage]]], add: object
-) -> None:
+            plan.add((op, 0), "constant", -1, end)
     for number, (reads, writes) in enumerate(steps):
         for owner in writes:
             if owner not in plan.slots:
-                add(owner, Buffer("arena", _nbytes(owner), number, number))  # type: ignore[operator]
+                plan.add(owner, "arena", number, number)
         for value in reads:
             buffer = plan.buffers[plan.slot(value)]
             buffer.last = max(buffer.last, number)
+    for result, _ in plan.copies:
+        plan.buffers[plan.slot(result)].last = end
+    _lay_out(plan)
+    return plan
 
 
 def _nbytes(owner: Storage) -> int:
@@ -139,24 +130,45 @@ def _padded(nbytes: int) -> int:
 
 
 def _lay_out(plan: Plan) -> None:
-    """First the buffers that are written first; the tightest gap that is free."""
+    """Try to place the largest first, or what is written first; the smaller arena."""
     temporaries = [b for b in plan.buffers if b.kind == "arena"]
-    live: list[Buffer] = []
-    for buffer in sorted(temporaries, key=lambda b: b.first):
-        live = [b for b in live if b.last >= buffer.first]
-        buffer.offset = _gap(live, _padded(buffer.nbytes))
-        live.append(buffer)
-        live.sort(key=lambda b: b.offset)
-        plan.nbytes = max(plan.nbytes, buffer.offset + _padded(buffer.nbytes))
+    orders = [sorted(temporaries, key=lambda b: b.first)]
+    if len(temporaries) <= FEW:
+        orders.append(sorted(temporaries, key=lambda b: -b.nbytes))
+    layouts = [_placed(order) for order in orders]
+    plan.nbytes, offsets = min(layouts, key=lambda layout: layout[0])
+    for buffer, offset in offsets:
+        buffer.offset = offset
 
 
-def _gap(live: Sequence[Buffer], size: int) -> int:
-    """Offset of the smallest sufficient gap between live buffers, else the end."""
+def _placed(buffers: Sequence[Buffer]) -> tuple[int, list[tuple[Buffer, int]]]:
+    """Each in the tightest gap between those it lives with; the size of it all."""
+    placed: list[tuple[Buffer, int]] = []
+    growing = all(a.first <= b.first for a, b in itertools.pairwise(buffers))
+    near: list[tuple[Buffer, int]] = []
+    total = 0
+    for buffer in buffers:
+        if growing:  # what is dead now stays dead: keep the search short
+            near = [row for row in near if row[0].last >= buffer.first]
+        size = _padded(buffer.nbytes)
+        offset = _gap([row for row in near if _overlap(row[0], buffer)], size)
+        placed.append((buffer, offset))
+        bisect.insort(near, (buffer, offset), key=lambda row: row[1])
+        total = max(total, offset + size)
+    return total, placed
+
+
+def _overlap(a: Buffer, b: Buffer) -> bool:
+    return a.first <= b.last and b.first <= a.last
+
+
+def _gap(live: Sequence[tuple[Buffer, int]], size: int) -> int:
+    """Offset of the smallest sufficient gap between buffers by offset, else the end."""
     best: tuple[int, int] | None = None
     start = 0
-    for b in live:
-        free = b.offset - start
+    for b, offset in live:
+        free = offset - start
         if free >= size and (best is None or free < best[0]):
             best = free, start
-        start = max(start, b.offset + _padded(b.nbytes))
+        start = max(start, offset + _padded(b.nbytes))
     return best[1] if best else start

@@ -356,3 +356,16 @@ def product(x, y, turn_a, turn_b):
     lines.append(f"%c: {out!r} = matmul {names[0]}, {names[1]}")
     head = f"func @f(%a: {types[0]}, %b: {types[1]}) {{"
     return parse("\n".join([head, *lines, "return %c", "}"]))
+
+
+def test_products_are_rounded_before_they_are_added():
+    program = program_of("""
+        func @f(%x: f64[1000], %y: f64[1000]) {
+          %2: f64[1000] = multiply %x, %x
+          %3: f64[1000] = multiply %y, %y
+          %4: f64[1000] = subtract %2, %3
+          %5: f64[1000] = sqrt %4
+          return %5
+        }""")
+    x = np.random.default_rng(0).uniform(0.1, 10, 1000)
+    np.testing.assert_array_equal(program(x, x)[0], np.zeros(1000))
