@@ -151,8 +151,9 @@ class Compiled:
         if not self._gave_up:
             self._gave_up = True
             warnings.warn(
-                f"{self.__name__}: {MAX_VERSIONS} versions were compiled for "
-                "data-dependent branches; further ones run interpreted (see explain_retrace())",
+                f"{self.__name__}: {MAX_VERSIONS} versions were compiled for its "
+                "data-dependent branches; further ones run interpreted "
+                "(see explain_retrace())",
                 stacklevel=4,
             )
         traced = self._trace(leaves, structure)

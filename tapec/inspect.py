@@ -67,7 +67,7 @@ class Inspection:
 
     @property
     def log(self) -> list[Stage]:
-        """The stages with what each replaced; passes are deterministic and run again."""
+        """The stages with what each replaced; the passes run once more for it."""
         if self._stages is None:
             stages = [Stage("recorded", self.recorded)]
             with logged() as lines:
@@ -102,7 +102,7 @@ class Inspection:
         return format_module(self.stage(stage), locations=source, elide=True)
 
     def passes(self) -> str:
-        """A table: for each stage the number of ops, and of those replaced or removed."""
+        """A table: how many ops each stage has, and how many it replaced or removed."""
         rows = ["stage        ops   merged or rewritten   removed"]
         before = None
         for name, fn, replaced in self.log:

@@ -2,8 +2,9 @@
 
 A primitive is written once, as one keyword-only record in `tapec/ops`: what it means
 (`reference`), which types it takes (`type_rule`), its derivative (`vjp`), how it
-becomes native code (`lower`), and inputs to test it with (`samples`). A field left out fails at
-import; "not differentiable" and "runs on the host" are said out loud (`None`, `HOST`).
+becomes native code (`lower`), and inputs to test it with (`samples`). A field left out
+fails at import; "not differentiable" and "runs on the host" are said out loud (`None`,
+`HOST`).
 
 Rules for writing rules
 -----------------------
@@ -139,8 +140,8 @@ class Primitive:
     may_raise: may fail because of its values; never moved before a check.
     effect: defines no result, is never removed or reordered.
     jvp: forward mode for ops with bodies, `jvp(tangents, out, *args, **attrs)` with one
-        tensor or None per operand; returns the tangent of the result, for several results
-        a tuple (None for those that have none). None: derived from the vjp.
+        tensor or None per operand; returns the tangent of the result, for several
+        results a tuple (None for those that have none). None: derived from the vjp.
     batch: on operands with one more axis in front, see `tapec.batching`. None: applied
         to one element after the other.
     samples: `samples(rng)` yields inputs; empty only for effects.
