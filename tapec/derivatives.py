@@ -34,8 +34,8 @@ def jacfwd(
     argnums: position(s) of the arguments to differentiate by; a sequence gives a tuple.
     has_aux: `fun` returns `(value, aux)`, and the result is `(jacobian, aux)`. The
     result has the structure of the value, each leaf that of the argument; the Jacobian
-    of a value of shape `s` by an argument of shape `t` has shape `s + t`. For a complex
-    argument `fun` must be holomorphic.
+    of a value of shape `s` by an argument of shape `t` has shape `s + t` and, as a
+    gradient, the dtype of the argument. For a complex argument `fun` must be holomorphic.
 
     TypeError for an integer array (use `.astype(float)`) or an integer value.
 
@@ -151,7 +151,7 @@ def _columns(wrt: list[Tensor], outs: list[Tensor], start: int) -> list[list[Any
     columns = _many(along, basis)
     return [
         [
-            _weak(np.reshape(np.moveaxis(part, 0, -1), (*out.shape, *x.shape)), out, x)
+            _typed(np.reshape(np.moveaxis(part, 0, -1), (*out.shape, *x.shape)), out, x)
             for part, x in zip(basis.split(c), wrt, strict=True)
         ]
         for out, c in zip(outs, columns, strict=True)
@@ -174,7 +174,7 @@ def _rows(wrt: list[Tensor], outs: list[Tensor], start: int) -> list[list[Any]]:
     split = [basis.split(r) for r in _many(back, basis)]
     return [
         [
-            _weak(np.reshape(_row(split[j][i], out), (*out.shape, *x.shape)), out, x)
+            _typed(np.reshape(_row(split[j][i], out), (*out.shape, *x.shape)), out, x)
             for j, x in enumerate(wrt)
         ]
         for i, out in enumerate(outs)
@@ -186,8 +186,10 @@ def _row(part: Any, out: Tensor) -> Any:
     return np.conj(part) if out.dtype.kind == "c" else part
 
 
-def _weak(block: Any, out: Tensor, x: Tensor) -> Any:
-    """A number by a number is a number."""
+def _typed(block: Any, out: Tensor, x: Tensor) -> Any:
+    """A Jacobian has the argument's dtype, as a gradient; number by number is one."""
+    if block.dtype != x.dtype and block.dtype.kind == x.dtype.kind:
+        block = block.astype(x.dtype)
     if type(out.kind) is Weak and type(x.kind) is Weak:
         block.kind = Weak.of(block.type)
     return block
