@@ -14,10 +14,13 @@ from tapec.ir import Function
 from tapec.recording import Recording, recording_in, state
 from tapec.tape_gradient import Request, gradients, recorded_gradient
 from tapec.tape_sources import (
+    SOURCES,
     Asked,
     Span,
+    UnconnectedGradients,
     explain,
     is_source,
+    none_or_zero,
     targets_of,
     tensors_of,
     value_on,
@@ -27,16 +30,6 @@ from tapec.tensor import Tensor
 from tapec.variable import Variable
 
 __all__ = ["GradientTape", "UnconnectedGradients", "scope"]
-
-
-SOURCES = "a source of gradients must be a tensor or a variable"
-
-
-class UnconnectedGradients:
-    """What `gradient` gives for a source that the target does not depend on."""
-
-    NONE = "none"
-    ZERO = "zero"
 
 
 class GradientTape:
@@ -170,12 +163,9 @@ class GradientTape:
     # gradients
 
     def gradient(
-        self,
-        target: Any,
-        sources: Any,
-        output_gradients: Any = None,
+        self, target: Any, sources: Any, output_gradients: Any = None,
         unconnected_gradients: str = UnconnectedGradients.NONE,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """The gradient of `target` with respect to `sources`.
 
         target: tensor or container of tensors; several are summed. sources: tensor,
@@ -187,7 +177,7 @@ class GradientTape:
         RuntimeError for a tape that never recorded, or a second call on one that is not
         persistent.
         """
-        zero = _zero(unconnected_gradients)
+        zero = none_or_zero(unconnected_gradients)
         request = self._request(target, sources, output_gradients)
         found = gradients(request)
         self._done()
@@ -212,21 +202,27 @@ class GradientTape:
                 "gradient of a tape that never recorded; use "
                 "`with GradientTape() as tape:` or tape.watch(x)"
             )
-        named = tensors_of(sources, SOURCES)
-        targets, cts = targets_of(rec, target, output_gradients)
+        request = self._question(rec, target, sources, output_gradients)
         if not self.persistent:
             self.stop()
-        wrt = [self._values(x) for x in named]
+        return request
+
+    def _question(
+        self, rec: Recording, target: Any, sources: Any, output_gradients: Any = None
+    ) -> Request:
+        named = tensors_of(sources, SOURCES)
+        targets, cts = targets_of(rec, target, output_gradients)
+        wrt = [self._values(rec, x, target) for x in named]
         request = Request(rec, targets, cts, wrt, self._span)
         self._asked.note(target, named, request)
         return request
 
-    def _values(self, x: Any) -> list[Any]:
+    def _values(self, rec: Recording, x: Any, target: Any) -> list[Any]:
         """The values that stand for one source; none when it has no gradient."""
-        rec, watched = self._rec, self._watched.get(id(x))
-        if rec is None or (watched is None and not is_source(x)):
+        watched, everything = self._watched.get(id(x)), self.watch_accessed_variables
+        if watched is None and not is_source(x):
             return []
-        return values_of(rec, x, watched, self._span, self.watch_accessed_variables)
+        return values_of(rec, x, watched, self._span, everything, target)
 
     def _done(self) -> None:
         """A gradient was given: a tape that is not persistent is finished."""
@@ -240,7 +236,7 @@ class GradientTape:
             return "the tape never recorded"
         wrt = self._asked.source(source)
         if wrt is None and self._rec is not None:
-            wrt = self._values(source)
+            wrt = self._values(self._rec, source, target)
         targets = self._asked.target(target)
         if targets is None and self._rec is not None:
             targets = targets_of(self._rec, target, None)[0]
@@ -267,48 +263,27 @@ class GradientTape:
             if self._asked.last is None:
                 raise RuntimeError("the tape was not asked for a gradient yet")
             return recorded_gradient(self._asked.last)
-        targets, cts = targets_of(self._rec, target, None)
-        named = tensors_of(sources, SOURCES)
-        wrt = [self._values(x) for x in named]
-        return recorded_gradient(Request(self._rec, targets, cts, wrt, self._span))
-
-    # matrices
+        return recorded_gradient(self._question(self._rec, target, sources))
 
     def jacobian(
-        self,
-        target: Any,
-        sources: Any,
+        self, target: Any, sources: Any,
         unconnected_gradients: str = UnconnectedGradients.NONE,
-        parallel_iterations: Any = None,
-        experimental_use_pfor: bool = True,
-    ) -> Any:
+        parallel_iterations: Any = None, experimental_use_pfor: bool = True,
+    ) -> Any:  # fmt: skip
         """d target / d source, of shape `target.shape + source.shape`."""
         from tapec.jacobians import jacobian
 
-        return jacobian(self, target, sources, _zero(unconnected_gradients))
+        return jacobian(self, target, sources, none_or_zero(unconnected_gradients))
 
     def batch_jacobian(
-        self,
-        target: Any,
-        source: Any,
+        self, target: Any, source: Any,
         unconnected_gradients: str = UnconnectedGradients.NONE,
-        parallel_iterations: Any = None,
-        experimental_use_pfor: bool = True,
-    ) -> Any:
+        parallel_iterations: Any = None, experimental_use_pfor: bool = True,
+    ) -> Any:  # fmt: skip
         """The Jacobian of each example, of shape `(b, ..., ...)`."""
         from tapec.jacobians import batch_jacobian
 
-        return batch_jacobian(self, target, source, _zero(unconnected_gradients))
-
-
-def _zero(unconnected: Any) -> bool:
-    """Whether missing gradients are zeros; ValueError for anything unknown."""
-    choice = getattr(unconnected, "value", unconnected)
-    if choice not in ("none", "zero"):
-        raise ValueError(
-            f'unconnected_gradients is "none" or "zero", not {unconnected!r}'
-        )
-    return bool(choice == "zero")
+        return batch_jacobian(self, target, source, none_or_zero(unconnected_gradients))
 
 
 @contextmanager

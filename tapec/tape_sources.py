@@ -13,20 +13,33 @@ from tapec.errors import ShapeError, excerpt
 from tapec.ir import ArrayType, Value
 from tapec.operators import Operators
 from tapec.passes.vjp import differentiable
-from tapec.recording import Recording, warn
+from tapec.recording import Recording, recording_in, warn
 from tapec.tensor import Tensor, as_tensor
 from tapec.variable import Variable
 
 __all__ = [
+    "SOURCES",
     "Asked",
     "Span",
+    "UnconnectedGradients",
     "explain",
     "is_source",
+    "none_or_zero",
     "targets_of",
     "tensors_of",
     "value_on",
     "values_of",
 ]
+
+
+SOURCES = "a source of gradients must be a tensor or a variable"
+
+
+class UnconnectedGradients:
+    """What `gradient` gives for a source that the target does not depend on."""
+
+    NONE = "none"
+    ZERO = "zero"
 
 
 class Span:
@@ -131,11 +144,12 @@ def value_on(rec: Any, x: Any) -> Value:
 
 
 def values_of(
-    rec: Recording, x: Any, watched: Any, span: Span, everything: bool
+    rec: Recording, x: Any, watched: Any, span: Span, everything: bool, target: Any
 ) -> list[Value]:
     """The values that stand for source `x`: several for a variable assigned meanwhile.
 
     watched: what `watch` noted for it, or None. everything: not only that is a source.
+    target: a variable may be its own target without ever having been read.
     """
     if x.dtype.kind not in "fc":
         return []
@@ -143,7 +157,10 @@ def values_of(
         return []
     if isinstance(x, Variable):
         reads = [(at, leaf) for at, v, leaf in rec.reads if v is x]
-        return list(dict.fromkeys(leaf for at, leaf in reads if span.covers(at)))
+        found = dict.fromkeys(leaf for at, leaf in reads if span.covers(at))
+        if any(t is x for t in _tensors(target)):
+            found[reads[-1][1]] = None
+        return list(found)
     if watched is not None:
         return [watched[1]]
     value = x.value if x.rec is rec else rec.leaf_of(x)
@@ -187,10 +204,24 @@ def _with_gaps(s: containers.Structure, leaves: Iterator[Any]) -> Iterator[Any]:
 
 def _target(rec: Recording, t: Any) -> Value | None:
     if isinstance(t, Variable):
-        return next((leaf for _, v, leaf in reversed(rec.reads) if v is t), None)
+        found = next((leaf for _, v, leaf in reversed(rec.reads) if v is t), None)
+        if found is None:
+            with recording_in(rec):
+                found = t.read().value
+        return found
     if isinstance(t, Tensor):
         return t.value if t.rec is rec else rec.leaf_of(t)
     return None
+
+
+def none_or_zero(unconnected: Any) -> bool:
+    """Whether missing gradients are to be zeros; ValueError for an unknown choice."""
+    choice = getattr(unconnected, "value", unconnected)
+    if choice not in ("none", "zero"):
+        raise ValueError(
+            f'unconnected_gradients is "none" or "zero", not {unconnected!r}'
+        )
+    return bool(choice == "zero")
 
 
 # --- explaining ---------------------------------------------------------------

@@ -264,3 +264,12 @@ def test_complex_target_and_source():
     with GradientTape() as tape:
         y = np.real(x) * np.real(x)
     assert tape.gradient(y, x).item() == 6.0
+
+
+def test_lists_are_operands():
+    def program(x):
+        with GradientTape() as tape:
+            y = np.sum(x * [3.0, 4.0]) + np.sum([1.0, 2.0] - x)
+        return tape.gradient(y, x)
+
+    equals(run_in_all_forms(program, 2.0), 5.0)

@@ -206,3 +206,15 @@ def test_integer_tensor():
         y = np.sum(x * 2.0)
     with pytest.warns(UserWarning, match="a source of dtype int64 has no gradient"):
         assert tape.gradient(y, x) is None
+
+
+def test_a_variable_that_is_target_and_source():
+    def program(v):
+        with GradientTape() as tape:
+            result = v
+        return tape.gradient(result, v)
+
+    v, fixed = Variable(3.0), Variable(1.0, trainable=False)
+    equals(program(v), 1.0)
+    assert program(fixed) is None
+    equals(tapec.jit(lambda: program(v))(), 1.0)
