@@ -28,12 +28,13 @@ PASSES = (
     "simplify",
     "fold",
     "cse",
+    "loops",
     "dce",
     "fuse",
 )
 """Every pass by name: a function `passes/<name>.py` has under that name."""
 
-DEFAULT = ("simplify", "fold", "cse", "dce", "fuse")
+DEFAULT = ("simplify", "fold", "cse", "loops", "dce", "fuse")
 """What every program goes through before it becomes native code."""
 
 ORDER = (
@@ -45,6 +46,8 @@ ORDER = (
     ("simplify", "fold", "a rule brings constants together: (x * 2) * 3"),
     ("simplify", "cse", "what a rule makes equal is merged only afterwards"),
     ("fold", "cse", "folded constants are equal more often than what they came from"),
+    ("cse", "loops", "loops are merged when their operands are the same values"),
+    ("loops", "dce", "what only a dropped carry or output needed is dead"),
     ("cse", "dce", "cse leaves ops that only merged ones read"),
     ("dce", "fuse", "a dead op would become an output of a kernel"),
 )
