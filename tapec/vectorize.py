@@ -72,7 +72,8 @@ class _Elements(Trace):
     """The recording of a function of one element.
 
     Where the function looks at numbers, it sees those of the first element; they are
-    computed only then. Whatever depends on them is refused afterwards.
+    computed only then. The check that each look leaves behind is refused by `vectorize`
+    if the number is another one for each element.
     """
 
     def __init__(self, name: str, stop: Any) -> None:
@@ -196,15 +197,7 @@ class _Map:
         return out
 
     def _check(self, trace: _Elements, found: Mapping[Value, Any]) -> None:
-        """No number of the first element may have decided about the others."""
-        for look in trace.looks:
-            exact = look.how in (".numpy()", ".item()")
-            if exact and type(found.get(look.value)) is Tensor:  # type: ignore[arg-type]
-                text = (
-                    f"{self.name}: {look.how} of a value that differs between the "
-                    "elements; compute with the tensor, or return it"
-                )
-                raise at(TraceError(text), look.loc)
+        """Positions that the function used lie in their arrays, for all elements."""
         for index, *rest in trace.ranges:
             new = found[index.value]
             whole = Tensor(self.rec, new, new.type) if type(new) is Value else new

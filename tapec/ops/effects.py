@@ -36,8 +36,8 @@ def _check(value: Any, *, expected: bool | int) -> None:
 
 def _check_batch(batch: Batch, value: Any, *, expected: bool | int) -> None:
     raise TraceError(
-        "the elements of a batch cannot take different ways through Python: this value "
-        "is another one for each element; use np.where(condition, a, b) or tapec.cond"
+        "a number that differs between the elements of a batch steers Python here (a "
+        "branch, an index, .item()); use np.where(condition, a, b) or tapec.cond"
     )
 
 

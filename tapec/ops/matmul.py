@@ -9,6 +9,7 @@ import numpy as np
 from tapec.batching import Batch, aligned
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
+from tapec.ops.arithmetic import multiply
 from tapec.ops.complex import conj
 from tapec.ops.shape import transpose
 from tapec.primitive import (
@@ -65,7 +66,10 @@ def _matmul_samples(rng: np.random.Generator) -> list[Sample]:
 
 
 def _matmul_batch(batch: Batch, a: Any, b: Any) -> Any:
-    """Against a single matrix the rows of all examples are one product, not many."""
+    """Against one matrix the rows of all examples are one product, not many.
+
+    A product of a column and a row has nothing to sum and is left to `multiply`.
+    """
     single_a, single_b = (
         not has and len(m.shape) == 2
         for has, m in zip(batch.which, (a, b), strict=True)
@@ -76,6 +80,8 @@ def _matmul_batch(batch: Batch, a: Any, b: Any) -> Any:
     if single_a and b.size and b.shape[-1] == 1:
         rows = matmul(np.reshape(b, (-1, b.shape[-2])), matrix_transpose(a))
         return np.reshape(rows, (*b.shape[:-2], a.shape[0], 1))
+    if a.shape[-1] == 1 and a.dtype.kind != "b":
+        return aligned(batch._replace(prim=multiply), a, b)
     return aligned(batch, a, b)
 
 
