@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType, Emitter, Function, TupleType, Value
 from tapec.primitive import HOST, PRIMITIVES, Sample, primitive
@@ -79,6 +80,18 @@ def _scan_vjp(ct: Any, out: Any, *args: Any, **attrs: Any) -> list[Any]:
     return scan_vjp(ct, out, args, **attrs)
 
 
+def _scan_jvp(tangents: Any, out: Any, *args: Any, **attrs: Any) -> list[Any]:
+    from tapec.passes.scan_jvp import scan_jvp
+
+    return scan_jvp(tangents, out, *args, **attrs)
+
+
+def _scan_batch(batch: Batch, *args: Any, **attrs: Any) -> tuple[Any, ...]:
+    from tapec.passes.scan_batch import scan_batch
+
+    return scan_batch(batch, args, **attrs)
+
+
 def _recurrence(shape: tuple[int, ...]) -> Function:
     """c, s, w, x -> c * w + sin(x), s + c; c * x"""
     vector, number = ArrayType(np.float64, shape), ArrayType(np.float64)
@@ -112,6 +125,8 @@ scan = primitive(
     reference=_scan,
     type_rule=_scan_type,
     vjp=_scan_vjp,
+    jvp=_scan_jvp,
     lower=HOST,
     samples=_scan_samples,
+    batch=_scan_batch,
 )
