@@ -173,8 +173,13 @@ class _Engine:
         new = NotImplemented if rule is None else rule(call, *tensors, **attrs)
         return self._looped(op, call, tensors) if new is NotImplemented else new
 
-    def _body(self, fn: Function, params: Iterable[int] | None = None) -> Function:
-        return batch(fn, self.size, params)
+    def _body(
+        self,
+        fn: Function,
+        params: Iterable[int] | None = None,
+        results: Iterable[int] | None = None,
+    ) -> Function:
+        return batch(fn, self.size, params, results)
 
     def _looped(self, op: Value, call: Batch, args: Sequence[Any]) -> Any:
         """One op per element, and their results stacked."""

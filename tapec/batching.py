@@ -20,8 +20,8 @@ class Batch(NamedTuple):
     """What a rule is told.
 
     prim: the primitive. size: of the new axis. which: operands that have it.
-    body: `body(fn, params)` is `fn`, an attribute of the op, with the axis for these
-    parameters (None: all) and for all results.
+    body: `body(fn, params, results)` is `fn`, an attribute of the op, with the axis for
+    these parameters and results (None: all).
     """
 
     prim: Any

@@ -19,7 +19,7 @@ from tapec.primitive import PRIMITIVES
 from tapec.verify import verify
 
 SIZE = 3
-LOOPED = {"correlate", "flatnonzero", "fused", "scan", "searchsorted"}
+LOOPED = {"correlate", "flatnonzero", "fused", "searchsorted"}
 """Those that are applied to one element after the other, for some operands at least."""
 
 
