@@ -46,24 +46,24 @@ class Span:
     """The positions of a recording at which one tape was recording."""
 
     def __init__(self) -> None:
-        self._ends: list[list[int | None]] = []
+        self._ends: list[tuple[int, int | None]] = []
 
     def open(self, position: int) -> None:
-        self._ends.append([position, None])
+        self._ends.append((position, None))
 
     def close(self, position: int) -> None:
         if self._ends and self._ends[-1][1] is None:
-            self._ends[-1][1] = position
+            self._ends[-1] = (self._ends[-1][0], position)
 
     def forget(self) -> None:
         self._ends.clear()
 
     def covers(self, position: int) -> bool:
         """Whether the tape was recording then."""
-        return any(
-            a <= position and (b is None or position < b)  # type: ignore[operator]
-            for a, b in self._ends
-        )
+        for first, end in self._ends:
+            if first <= position and (end is None or position < end):
+                return True
+        return False
 
     def cuts(self, op: Value) -> bool:
         """Whether `op` is constant: not recorded by the tape, or not differentiable."""

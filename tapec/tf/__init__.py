@@ -28,7 +28,7 @@ from tapec.tf.convert import (
 )
 from tapec.tf.linalg import einsum, matmul, norm, tensordot
 from tapec.tf.math import *  # noqa: F403
-from tapec.tf.module import Module, cond, function, map_fn
+from tapec.tf.module import Module, cond, function, map_fn, print
 
 __all__ = [
     "GradientTape",
@@ -51,6 +51,7 @@ __all__ = [
     "newaxis",
     "nn",
     "norm",
+    "print",
     "random",
     "tensordot",
 ]

@@ -1,17 +1,21 @@
-"""What surrounds the numbers: `function`, `Module`, `cond`."""
+"""What surrounds the numbers: `function`, `Module`, `cond`, `print`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from tapec.operators import Operators
+from tapec.ops.effects import print_
+from tapec.recording import state
 from tapec.tf.convert import convert_to_tensor
 from tapec.transform import jit
 from tapec.variable import Variable
 
-__all__ = ["Module", "cond", "function", "map_fn"]
+__all__ = ["Module", "cond", "function", "map_fn", "print"]
 
 
 def function(
@@ -20,6 +24,20 @@ def function(
 ) -> Any:  # fmt: skip
     """Compile a function: `tapec.jit`, whatever else is said."""
     return jit if func is None else jit(func)
+
+
+def print(
+    *inputs: Any, output_stream: Any = None, sep: str = " ", end: str = "\n",
+    name: Any = None,
+) -> None:  # fmt: skip
+    """Write a line; in a compiled function at each call."""
+    rec = state.recording
+    if rec is not None and rec.is_trace and output_stream is None:
+        shown = ["{}" if isinstance(x, Operators) else str(x) for x in inputs]
+        print_(*[x for x in inputs if isinstance(x, Operators)], text=sep.join(shown))
+        return
+    shown = [str(x.array if isinstance(x, Operators) else x) for x in inputs]
+    (output_stream or sys.stdout).write(sep.join(shown) + end)
 
 
 def cond(

@@ -153,6 +153,24 @@ def test_looking_inside_the_loop_is_cached_too():
     assert counted(run)["misses"] == 0
 
 
+def test_a_line_that_always_misses_says_so_once():
+    import warnings
+
+    def run(n):
+        x = constant(np.ones(n))
+        with GradientTape() as tape:
+            y = np.sum(x * x)
+        equals(tape.gradient(y, x), 2 * np.ones(n))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for n in range(programs.MANY + 20):
+            run(n)
+    (warning,) = caught
+    text = "256 recordings of different structure were made here"
+    assert text in str(warning.message)
+
+
 def test_function_shows_the_program():
     x = constant(2.0)
     with GradientTape() as tape:

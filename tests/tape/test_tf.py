@@ -6,7 +6,7 @@ Only the import line differs from what one would write there.
 import numpy as np
 import pytest
 
-import tapec.tf as tf
+import tapec.tf as tf  # noqa: PLR0402  (the line that programs change)
 
 
 def close(x, expected, rtol=1e-5, atol=1e-6):
@@ -611,6 +611,17 @@ def test_variables():
     close(v, [2.0, 3.0])
     assert isinstance(v.read_value(), tf.Tensor)
     assert tf.is_tensor(v) and not tf.is_tensor(np.ones(1))
+
+
+def test_print(capsys):
+    x = tf.constant([1.0, 2.0])
+    tf.print("x:", x, sep=" ")
+    with tf.GradientTape() as tape:
+        y = x * 2.0
+        tf.print("y", y)
+    tape.gradient(y, x)
+    tf.function(lambda x: tf.print("z", x, 3))(x)
+    assert capsys.readouterr().out == "x: [1. 2.]\ny [2. 4.]\nz [1. 2.] 3\n"
 
 
 def test_what_is_not_there_says_so():
