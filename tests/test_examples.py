@@ -86,6 +86,12 @@ L-BFGS-B  reached the minimum
 CG        reached the minimum
 compiled 1 time
 """,
+    "09_tensorflow_spelling": """\
+dy/dx 6.0
+shapes (3, 2) (3, 2)
+dl/db [22. 28.]
+dy/dx 7.389
+""",
 }
 
 
