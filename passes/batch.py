@@ -21,6 +21,7 @@ import numpy as np
 from tapec.batching import Batch
 from tapec.errors import TraceError, at
 from tapec.ir import NO_META, ArrayType, Function, Meta, TupleType, Value
+from tapec.ops.cast import copy
 from tapec.passes.rules import filled
 from tapec.primitive import PRIMITIVES
 from tapec.recording import Recording, Trace, recording_in
@@ -102,7 +103,9 @@ def mapped(
 
     `f` is recorded once, for operands without numbers, and what it recorded vectorized.
     """
-    given = [filled(rec, ArrayType(d.dtype, d.shape[1:]), 0) for d in directions]
+    types = [ArrayType(d.dtype, d.shape[1:]) for d in directions]
+    # copies: rules may leave out what belongs to a cotangent that is plainly zero
+    given = [copy(filled(rec, type_, 0)) for type_ in types]
     start = len(rec.values)
     results = f(given)
     moving = {t.value for t in given}

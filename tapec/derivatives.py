@@ -35,7 +35,8 @@ def jacfwd(
     has_aux: `fun` returns `(value, aux)`, and the result is `(jacobian, aux)`. The
     result has the structure of the value, each leaf that of the argument; the Jacobian
     of a value of shape `s` by an argument of shape `t` has shape `s + t` and, as a
-    gradient, the dtype of the argument. For a complex argument `fun` must be holomorphic.
+    gradient, the dtype of the argument. For a complex argument `fun` must be
+    holomorphic.
 
     TypeError for an integer array (use `.astype(float)`) or an integer value.
 

@@ -98,6 +98,17 @@ def test_linear_algebra_and_selection(jac):
     np.testing.assert_array_equal(found, np.eye(3)[[2, 0, 1]])
 
 
+@each_mode
+def test_loops(jac):
+    def f(x):
+        c, ys = tapec.scan(lambda c, a: (np.sin(c) * a, c * a), 1.0, x)
+        return np.stack([c, ys[-1]])
+
+    h = 1e-6 * np.eye(3)
+    wanted = [(f(X + e) - f(X - e)) / 2e-6 for e in h]
+    np.testing.assert_allclose(jac(f)(X), np.transpose(wanted), atol=1e-8)
+
+
 def test_complex_values():
     z = np.array([0.3 + 1j, 2.0])
     for jac in MODES:
