@@ -87,6 +87,8 @@ def test_meaning(case):
         check_gradient(before, after, vjps[0].arguments.get("wrt"))
     elif any(p.name == "jvp" for p in parse_passes(case.passes)):
         check_tangents(before, after)
+    elif any(p.name == "batch" for p in parse_passes(case.passes)):
+        check_batch(before, after, parse_passes(case.passes)[0].arguments)
     else:
         assert [p.type for p in before.params] == [p.type for p in after.params]
         for draw in (ordinary, special):
@@ -199,6 +201,21 @@ def check_tangents(before, after):
         if r.dtype.kind in "fc":
             slope = (pair[0] - pair[1]) / (2 * h)
             np.testing.assert_allclose(next(tangents), slope, rtol=1e-6, atol=1e-9)
+
+
+def check_batch(before, after, options):
+    """`after` gives what `before` gives for one element after the other."""
+    size, which = options["size"], options.get("params", range(len(before.params)))
+    arrays = inputs(after, inside)
+    wanted = [
+        evaluate(before, *[a[i] if k in which else a for k, a in enumerate(arrays)])
+        for i in range(size)
+    ]
+    pairs = zip(evaluate(after, *arrays), zip(*wanted, strict=True), strict=True)
+    for found, rows in pairs:
+        assert found.shape == (size, *rows[0].shape)
+        assert found.dtype == rows[0].dtype
+        np.testing.assert_allclose(found, np.stack(rows), rtol=1e-12)
 
 
 def slope(fn, x, sources, steps, cts, h=1e-5):
