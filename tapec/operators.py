@@ -14,16 +14,18 @@ from tapec.ops import logic as lo
 from tapec.primitive import Primitive
 from tapec.recording import locate, state, warn
 
-__all__ = ["Operators"]
+__all__ = ["PLAIN", "Operators"]
 
 
-_NUMBERS = frozenset((float, int))
+PLAIN: set[type] = {float, int}
+"""Types of operands that every operator takes; `tensor` adds its own."""
+
 _NO_ATTRS: dict[str, Any] = {}
 
 
 def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if type(other) in _NUMBERS or not _defers(other):
+        if type(other) in PLAIN or not _defers(other):
             return _primitive._bind(prim, (self, other), _NO_ATTRS)
         return NotImplemented
 
@@ -32,7 +34,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
 
 def _reflected(prim: Primitive) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if type(other) in _NUMBERS or not _defers(other):
+        if type(other) in PLAIN or not _defers(other):
             return _primitive._bind(prim, (other, self), _NO_ATTRS)
         return NotImplemented
 

@@ -144,6 +144,24 @@ def warn(text: str) -> None:
     warnings.warn(text, stacklevel=level)
 
 
+_literals: dict[Any, tuple[Attrs, ArrayType]] = {}
+MOST_LITERALS = 4096
+
+
+def _literal(number: Any, dtype: np.dtype[Any] | None) -> tuple[Attrs, ArrayType]:
+    """Attributes and type of a `const`; those of Python's numbers are kept."""
+    key = (type(number), number, dtype) if type(number) in (float, int) else None
+    if key in _literals:
+        return _literals[key]
+    array = np.asarray(number, dtype)
+    made = (("value", Constant(array)),), ArrayType(array.dtype, array.shape)
+    if key is not None and number != 0:  # the key would not tell 0.0 from -0.0
+        if len(_literals) >= MOST_LITERALS:
+            _literals.clear()
+        _literals[key] = made
+    return made
+
+
 # --- recordings ---------------------------------------------------------------
 
 
@@ -186,7 +204,7 @@ class Recording:
         self.lock = threading.RLock()
         self.meta: Meta | None = None
         self._uid = 0
-        self._leaf_of: dict[int, tuple[Any, Value]] = {}
+        self.leaf_by_id: dict[int, tuple[Any, Value]] = {}
         self._fresh: list[weakref.ref[Any]] = []
         self._known: dict[Value, weakref.ref[Any]] = {}
         self._settled: list[weakref.ref[Any]] = []
@@ -236,7 +254,7 @@ class Recording:
                 t.rec = t.value = None
         self._settled.clear()
         self._known.clear()
-        self._leaf_of.clear()
+        self.leaf_by_id.clear()
         self.reads.clear()
         self.values.clear()
         self._fresh = [weakref.ref(t) for t in pending]
@@ -259,9 +277,8 @@ class Recording:
 
     def literal(self, number: Any, dtype: np.dtype[Any] | None = None) -> Value:
         """A scalar from the user's text or a rule."""
-        array = np.asarray(number, dtype)
-        attrs = (("value", Constant(array)),)
-        return self.append(const, (), attrs, ArrayType(array.dtype, array.shape))
+        attrs, type_ = _literal(number, dtype)
+        return self.append(const, (), attrs, type_)
 
     def leaf(self, source: Any, array: Array) -> Value:
         """The parameter that stands for `source`; `array` types it.
@@ -270,11 +287,11 @@ class Recording:
         numbers are the same source, and one that was assigned to is another.
         """
         what = source if self.is_trace else array
-        found = self._leaf_of.get(id(what))
+        found = self.leaf_by_id.get(id(what))
         if found is None:
             value = self._new_leaf(ArrayType(array.dtype, array.shape))
             self.leaves[value] = what
-            found = self._leaf_of[id(what)] = (what, value)
+            found = self.leaf_by_id[id(what)] = (what, value)
         return found[1]
 
     def _new_leaf(self, type_: ArrayType, name: str = "") -> Value:
@@ -285,7 +302,7 @@ class Recording:
     def leaf_of(self, source: Any) -> Value | None:
         """The leaf that stands for a tensor, if there is one."""
         what = source if self.is_trace else getattr(source, "known", None)
-        found = self._leaf_of.get(id(what))
+        found = self.leaf_by_id.get(id(what))
         return None if found is None else found[1]
 
     def behalf_of(self, primal: Value) -> None:

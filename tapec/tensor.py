@@ -15,7 +15,7 @@ import numpy as np
 from tapec import primitive as _primitive
 from tapec.errors import TapecError, TraceError, UnsupportedError, at
 from tapec.ir import ArrayType, TupleType, Type, Value
-from tapec.operators import Operators, looked
+from tapec.operators import PLAIN, Operators, looked
 from tapec.ops.cast import cast
 from tapec.ops.const import item
 from tapec.primitive import Primitive
@@ -139,6 +139,16 @@ class Tensor(Operators):
         looked(self, ".item()")
         return self.array.item()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        looked(self, "pickle")
+        return Tensor.holding, (np.array(self.array),)
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
     # assignment
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -180,7 +190,8 @@ class Tensor(Operators):
 # --- recording an operation ---------------------------------------------------
 
 _PYTHON_SCALARS = (float, int, bool, complex)
-_plans: dict[Any, tuple[tuple[Any, ...], Type, Any]] = {}
+_plans: dict[Any, tuple[tuple[Any, ...] | None, Type, Any]] = {}
+"""By primitive, attributes and kinds: casts if there are any, type and kind made."""
 
 
 def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -188,13 +199,22 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     rec = state.recording
     if rec is None:
         return _compute(prim, args, attrs)
-    kinds = []
+    kinds: list[Any] = []
+    operands: list[Value] = []
+    as_is = True
     for a in args:
         t = type(a)
         if t is Tensor:
             kinds.append(a.kind)
+            if a.rec is rec:
+                operands.append(a.value)
+            elif id(a.known) in rec.leaf_by_id:
+                operands.append(rec.leaf_by_id[id(a.known)][1])
+            else:
+                as_is = False
         elif t is float or t is int:
             kinds.append(t)
+            as_is = False
         else:
             return bind(prim, tuple([_operand(x) for x in args]), attrs)
     items = tuple(attrs.items()) if attrs else ()
@@ -203,12 +223,9 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     if plan is None:
         plan = _plans[key] = _plan(prim, kinds, attrs, rec)
     casts, type_, kind = plan
-    operands = [
-        a.value
-        if dtype is None and type(a) is Tensor and a.rec is rec
-        else _recorded(rec, a, dtype)
-        for a, dtype in zip(args, casts)  # noqa: B905  (a plan fits its operands)
-    ]
+    if casts is not None or not as_is:
+        wanted = casts or (None,) * len(args)
+        operands = [_recorded(rec, a, dtype) for a, dtype in zip(args, wanted)]  # noqa: B905
     value = rec.append(prim, tuple(operands), items, type_)
     if type(type_) is TupleType:
         return _results(rec, value, prim)
@@ -223,7 +240,7 @@ def _recorded(rec: Recording, a: Any, dtype: Any) -> Value:
     """An operand on the recording, cast when the operation wants another dtype."""
     if type(a) is not Tensor:
         return rec.literal(a, dtype)
-    v = a.value if a.rec is rec else rec.leaf_of(a) or rec.leaf(a, a.array)
+    v: Value = a.value if a.rec is rec else rec.leaf_of(a) or rec.leaf(a, a.array)
     if dtype is None:
         return v
     to = ArrayType(dtype, v.type.shape)
@@ -255,7 +272,7 @@ def _results(rec: Recording, value: Value, prim: Primitive) -> Any:
 
 def _plan(
     prim: Primitive, kinds: list[Any], attrs: dict[str, Any], rec: Recording
-) -> tuple[tuple[Any, ...], Type, Any]:
+) -> tuple[tuple[Any, ...] | None, Type, Any]:
     """Casts of the operands, result type and kind; errors name the user's line."""
     try:
         given = [k.type if type(k) is Weak else k for k in kinds]
@@ -279,7 +296,8 @@ def _plan(
         and kinds
     ):
         kind = Weak.of(type_)
-    return tuple(casts), type_, kind
+    needed = any(c is not None for c in casts)
+    return tuple(casts) if needed else None, type_, kind
 
 
 def _default_dtypes(dtypes: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
@@ -497,3 +515,4 @@ def _unsupported(text: str) -> TapecError:
 
 
 _primitive.install_bind(bind)
+PLAIN.add(Tensor)
