@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import empty
 
 from tapec import interpret
 from tapec.errors import CheckFailed
-from tapec.ir import Function, TupleType, Value
+from tapec.ir import ArrayType, Function, TupleType, Value
 from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, driver
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
 from tapec.native.steps import Step, make_steps
 
-__all__ = ["Program", "compile"]
+__all__ = ["Direct", "Program", "compile"]
 
 Array = np.ndarray[Any, Any]
 
@@ -75,6 +75,22 @@ class _Frame:
         view: Array = part.view(dtype).reshape(shape)
         self.views[value] = view
         return view
+
+
+class Direct(NamedTuple):
+    """What an entry needs to run a program that has no host steps.
+
+    steps, end: the driver's table. constants: slots and arrays. long: whether other
+    threads may run meanwhile.
+    """
+
+    plan: Plan
+    params: list[ArrayType]
+    outs: list[ArrayType]
+    steps: int
+    end: int
+    constants: list[tuple[int, Array]]
+    long: bool
 
 
 class Program:
@@ -163,6 +179,19 @@ class Program:
                 found.append((begin, number))
                 begin = number + 1
         return [*found, (begin, self._end)]
+
+    @property
+    def direct(self) -> Direct | None:
+        """How emitted code runs it; None where only Python can."""
+        if self._rest is not None:
+            return None
+        constants = [(slot, self.constants[op]) for slot, op in self.plan.constants]
+        outs = [r.type for r in self.function.results]
+        long = sum(step.work for step in self.steps) > LONG
+        steps = self._table_address
+        return Direct(
+            self.plan, self._params, outs, steps, self._end, constants, long
+        )
 
     # --- calls
 
