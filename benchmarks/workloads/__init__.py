@@ -1,6 +1,14 @@
 """Functions to differentiate, in plain NumPy, each with a gradient written by hand."""
 
-from benchmarks.workloads import black_scholes, gmm, logistic, mlp, rosenbrock, step
+from benchmarks.workloads import (
+    black_scholes,
+    gmm,
+    hessian,
+    logistic,
+    mlp,
+    rosenbrock,
+    step,
+)
 from benchmarks.workloads.record import Workload
 
 WORKLOADS: tuple[Workload, ...] = (
@@ -12,5 +20,6 @@ WORKLOADS: tuple[Workload, ...] = (
     mlp.mlp512,
     gmm.gmm10_25,
     gmm.gmm64_50,
+    hessian.hess50,
     step.step,
 )
