@@ -24,6 +24,10 @@ from tapec.passes import pipeline
 __all__ = ["Entry", "Ready", "clear", "lookup", "run", "stats"]
 
 Array = np.ndarray[Any, Any]
+
+MOST_OPS = 50_000
+"""Ops of a tape's program that is worth compiling: more would take many seconds."""
+
 Build = Callable[[Function], tuple[Function, Any]]
 """Makes the program of a recorded function, and what its caller needs to know of it."""
 
@@ -92,7 +96,8 @@ class Entry:
             if self._function is None:
                 self._function, self._info = build(_open(fn, self._varying))
             self._met += 1
-            if self._program is None and self._met > 1:
+            short = len(self._function.ops) <= MOST_OPS
+            if self._program is None and self._met > 1 and short:
                 self._program = _compiled(self._function)
             given = [literals[i] for i in self._varying]
             return Ready(self._function, self._program, self._info, given)

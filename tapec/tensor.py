@@ -7,6 +7,7 @@ recording). NumPy's functions reach it through `__array_ufunc__` and
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -22,6 +23,9 @@ from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, locate, state
 
 __all__ = ["FUNCTIONS", "Tensor", "as_tensor", "bind", "concrete", "implements"]
+
+EAGER = os.environ.get("TAPEC_EAGER", "0") not in ("", "0")
+"""Whether a tape computes each op as it is recorded (for stepping through in pdb)."""
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """NumPy functions and their implementation on tensors; filled by `tapec.numpy`."""
@@ -231,7 +235,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         return _results(rec, value, prim)
     out = Tensor(rec, value, kind)
     rec.track(out)
-    if prim.may_raise and not rec.is_trace:
+    if (prim.may_raise or EAGER) and not rec.is_trace:
         _flush_here(rec, out)
     return out
 

@@ -184,3 +184,27 @@ def test_function_shows_the_program():
 def test_function_before_any_question():
     with pytest.raises(RuntimeError, match="not asked for a gradient"):
         tapec.GradientTape().function()
+
+
+def test_very_long_programs_stay_interpreted(monkeypatch) -> None:
+    monkeypatch.setattr(programs, "MOST_OPS", 10)
+    x = tapec.constant(2.0)
+    before = programs.stats["compiled"]
+    for _ in range(3):
+        with tapec.GradientTape() as tape:
+            y = x
+            for _ in range(20):
+                y = y * 1.5
+        assert float(tape.gradient(y, x)) == 1.5**20
+    assert programs.stats["compiled"] == before
+
+
+def test_eager_tapes_compute_each_op_at_once(monkeypatch) -> None:
+    from tapec import tensor
+
+    monkeypatch.setattr(tensor, "EAGER", True)
+    x = tapec.constant(2.0)
+    with tapec.GradientTape() as tape:
+        y = x * x
+        assert y.known is not None
+    assert float(tape.gradient(y, x)) == 4.0
