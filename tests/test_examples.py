@@ -92,6 +92,12 @@ shapes (3, 2) (3, 2)
 dl/db [22. 28.]
 dy/dx 7.389
 """,
+    "12_per_example_gradients": """\
+shapes {'w': (200, 5, 16), 'b': (200, 16)}
+pulls hardest: 17
+its gradient is 20 times the median
+as alone: True
+""",
 }
 
 

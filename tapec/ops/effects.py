@@ -37,7 +37,8 @@ def _check(value: Any, *, expected: bool | int) -> None:
 def _check_batch(batch: Batch, value: Any, *, expected: bool | int) -> None:
     raise TraceError(
         "a number that differs between the elements of a batch steers Python here (a "
-        "branch, an index, .item()); use np.where(condition, a, b) or tapec.cond"
+        "branch, .item(), an index of an ndarray); use np.where(condition, a, b), "
+        "tapec.cond, tapec.numpy.take(array, index)"
     )
 
 
