@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from tapec import containers
+from tapec.errors import TraceError
 from tapec.ir import Function
 from tapec.recording import Recording, recording_in, state
 from tapec.tape_gradient import Request, gradients, recorded_gradient
@@ -25,8 +24,8 @@ from tapec.tape_sources import (
     tensors_of,
     value_on,
     values_of,
+    zeros_for,
 )
-from tapec.tensor import Tensor
 from tapec.variable import Variable
 
 __all__ = ["GradientTape", "UnconnectedGradients", "scope"]
@@ -174,7 +173,7 @@ class GradientTape:
         of `sources`; for each the gradient (its shape and dtype), or None when the
         target does not depend on it ("zero": zeros instead).
 
-        RuntimeError for a tape that never recorded, or a second call on one that is not
+        RuntimeError for a tape that never recorded, or a second call on one not
         persistent.
         """
         zero = none_or_zero(unconnected_gradients)
@@ -183,10 +182,8 @@ class GradientTape:
         self._done()
         leaves, structure = containers.flatten(sources)
         if zero:
-            found = [
-                Tensor.holding(np.zeros(s.shape, s.dtype)) if g is None else g
-                for g, s in zip(found, leaves, strict=True)
-            ]
+            pairs = zip(found, leaves, strict=True)
+            found = [zeros_for(s) if g is None else g for g, s in pairs]
         return containers.unflatten(structure, found)
 
     def _request(self, target: Any, sources: Any, output_gradients: Any) -> Request:
@@ -202,6 +199,8 @@ class GradientTape:
                 "gradient of a tape that never recorded; use "
                 "`with GradientTape() as tape:` or tape.watch(x)"
             )
+        if rec.is_trace and rec.closed:
+            raise TraceError("a tape was used after the trace it belongs to had ended")
         request = self._question(rec, target, sources, output_gradients)
         if not self.persistent:
             self.stop()
@@ -220,8 +219,6 @@ class GradientTape:
     def _values(self, rec: Recording, x: Any, target: Any) -> list[Any]:
         """The values that stand for one source; none when it has no gradient."""
         watched, everything = self._watched.get(id(x)), self.watch_accessed_variables
-        if watched is None and not is_source(x):
-            return []
         return values_of(rec, x, watched, self._span, everything, target)
 
     def _done(self) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "tensors_of",
     "value_on",
     "values_of",
+    "zeros_for",
 ]
 
 
@@ -152,6 +153,8 @@ def values_of(
     target: a variable may be its own target without ever having been read.
     """
     if x.dtype.kind not in "fc":
+        if watched is None:
+            is_source(x)
         return []
     if watched is None and not (everything and getattr(x, "trainable", True)):
         return []
@@ -209,9 +212,7 @@ def _target(rec: Recording, t: Any) -> Value | None:
             with recording_in(rec):
                 found = t.read().value
         return found
-    if isinstance(t, Tensor):
-        return t.value if t.rec is rec else rec.leaf_of(t)
-    return None
+    return value_on(rec, t) if isinstance(t, Tensor) else None
 
 
 def none_or_zero(unconnected: Any) -> bool:
@@ -222,6 +223,11 @@ def none_or_zero(unconnected: Any) -> bool:
             f'unconnected_gradients is "none" or "zero", not {unconnected!r}'
         )
     return bool(choice == "zero")
+
+
+def zeros_for(source: Any) -> Tensor:
+    """The gradient of a source that the target does not depend on."""
+    return Tensor.holding(np.zeros(source.shape, source.dtype))
 
 
 # --- explaining ---------------------------------------------------------------

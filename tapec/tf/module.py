@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec.operators import Operators
+from tapec.operators import Operators, looked
 from tapec.ops.effects import print_
 from tapec.recording import state
 from tapec.tf.convert import convert_to_tensor
@@ -36,6 +36,9 @@ def print(
         shown = ["{}" if isinstance(x, Operators) else str(x) for x in inputs]
         print_(*[x for x in inputs if isinstance(x, Operators)], text=sep.join(shown))
         return
+    for x in inputs:
+        if isinstance(x, Operators):
+            looked(x, "tf.print(x)")
     shown = [str(x.array if isinstance(x, Operators) else x) for x in inputs]
     (output_stream or sys.stdout).write(sep.join(shown) + end)
 

@@ -126,6 +126,15 @@ def test_a_target_may_be_its_own_source():
     equals(run_in_all_forms(program, 2.0), [4.0, 1.0])
 
 
+def test_a_block_that_does_nothing():
+    def program(x):
+        with GradientTape() as tape:
+            y = x
+        return tape.gradient(y, x)
+
+    equals(run_in_all_forms(program, 2.0), 1.0)
+
+
 def test_a_constant_target_has_no_gradient():
     x = constant(2.0)
     with GradientTape() as tape:

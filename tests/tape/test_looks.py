@@ -1,6 +1,8 @@
 """In-place assignment, numbers that leave the tape, and `explain`."""
 
+import copy
 import math
+import pickle
 import warnings
 
 import numpy as np
@@ -265,3 +267,35 @@ def test_explain_other_reasons():
     with pytest.warns(UserWarning):
         assert tape.explain(z, n) == "a source of dtype int64 has no gradient"
     del tape
+
+
+# --- copies --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda x: x.copy()])
+def test_copies_are_differentiable_and_apart(duplicate):
+    def program(x):
+        with GradientTape() as tape:
+            y = x * 2.0
+            z = duplicate(y)
+            z[0] = 0.0
+            w = np.sum(y * y) + np.sum(z)
+        return tape.gradient(w, x)
+
+    equals(run_in_all_forms(program, [1.0, 2.0]), np.array([8.0, 18.0]))
+
+
+def test_pickling_takes_the_numbers():
+    x = constant([1.0, 2.0])
+    with GradientTape():
+        y = pickle.loads(pickle.dumps(x * 2.0))
+    assert y.rec is None
+    equals(y, np.array([2.0, 4.0]))
+
+
+def test_copying_a_variable():
+    v = Variable([1.0, 2.0], name="v")
+    for w in (copy.deepcopy(v), pickle.loads(pickle.dumps(v))):
+        w.assign_add([1.0, 1.0])
+        assert w.name == "v"
+        equals([v, w], [np.array([1.0, 2.0]), np.array([2.0, 3.0])])

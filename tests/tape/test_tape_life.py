@@ -537,3 +537,56 @@ def test_trace_in_a_thread_does_not_see_the_tape():
         in_threads(1, lambda k: seen.append(f(2.0)))
     assert seen == [4.0]
     equals(tape.gradient(y, x), 6.0)
+
+
+# --- traces -------------------------------------------------------------------------
+
+
+def test_a_tape_that_outlives_its_trace():
+    kept = []
+
+    @tapec.jit
+    def f(x):
+        with GradientTape(persistent=True) as tape:
+            y = x * x
+        kept.append((tape, x, y))
+        return y
+
+    f(2.0)
+    tape, x, y = kept[0]
+    with pytest.raises(tapec.TraceError) as caught:
+        tape.gradient(y, x)
+    assert (
+        str(caught.value) == "a tape was used after the trace it belongs to had ended"
+    )
+
+
+def test_a_jitted_function_with_branches_in_a_tape():
+    @tapec.jit
+    def leaky(x):
+        return x if x > 0 else x * 0.1
+
+    for value, slope in ((1.0, 3.0), (-1.0, 0.3)):
+        x = constant(value)
+        with GradientTape() as tape:
+            y = leaky(x) * 3.0
+        equals(tape.gradient(y, x), slope)
+
+
+def test_an_op_that_fails_leaves_the_tape_usable():
+    x = constant(np.zeros((2, 2)))
+    with GradientTape() as tape:
+        y = x + np.eye(2)
+        with pytest.raises(np.linalg.LinAlgError):
+            np.linalg.inv(x * 1.0)
+        z = np.sum(np.linalg.inv(y))
+    equals(tape.gradient(z, x), -np.ones((2, 2)))
+
+
+def test_shape_errors_are_raised_at_once_with_the_line():
+    x = constant([1.0, 2.0, 3.0])
+    with GradientTape(), pytest.raises(ValueError) as caught:
+        x + constant([1.0, 2.0])
+    text = str(caught.value)
+    assert text.startswith("add: shapes do not broadcast: f64[3] with f64[2]")
+    assert "x + constant([1.0, 2.0])\n    ^^^^^" in text
