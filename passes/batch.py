@@ -23,11 +23,13 @@ from tapec.errors import TraceError, at
 from tapec.ir import NO_META, ArrayType, Function, Meta, TupleType, Value
 from tapec.ops.cast import copy
 from tapec.passes.rules import filled
-from tapec.primitive import PRIMITIVES
 from tapec.recording import Recording, Trace, recording_in
 from tapec.tensor import FUNCTIONS, Tensor
 
-__all__ = ["batch", "mapped", "repeated", "vectorize"]
+__all__ = ["batch", "looped", "mapped", "repeated", "vectorize"]
+
+LOOPED = "looped "
+"""Begins the scope of what is recorded once per element; a primitive's name follows."""
 
 
 def batch(
@@ -188,7 +190,7 @@ class _Engine:
         """One op per element, and their results stacked."""
         several = type(op.type) is TupleType
         meta = self.rec.meta or NO_META
-        scope = "/".join(filter(None, (meta.scope, f"looped {op.prim.name}")))
+        scope = "/".join(filter(None, (meta.scope, LOOPED + op.prim.name)))
         self.rec.meta = Meta(meta.primal, scope, meta._loc)
         rows = []
         for i in range(self.size):
@@ -209,6 +211,5 @@ def _with_axis(t: ArrayType, size: int) -> ArrayType:
 
 def looped(fn: Function) -> list[str]:
     """Names of the primitives that were recorded once per element."""
-    parts = (part for op in fn.ops for part in op.meta.scope.split("/"))
-    names = (part.removeprefix("looped ") for part in parts if part[:7] == "looped ")
-    return sorted({name for name in names if name in PRIMITIVES})
+    parts = {part for op in fn.ops for part in op.meta.scope.split("/")}
+    return sorted(part[len(LOOPED) :] for part in parts if part.startswith(LOOPED))

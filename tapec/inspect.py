@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tapec.errors import excerpt
 from tapec.ir import Function, Replaced, Value, logged
 from tapec.passes import pipeline
+from tapec.passes.batch import looped
 from tapec.text import format_module
 
 __all__ = ["Inspection", "Stage", "inspect"]
@@ -238,12 +239,18 @@ class Inspection:
 
         return to_networkx(self.graph(stage))
 
+    @property
+    def looped(self) -> list[str]:
+        """Operations that `vmap` recorded once per element: they know no batches."""
+        return looped(self.recorded)
+
     def __repr__(self) -> str:
         fn, last = self.recorded, self.log[-1].function
         gradient = sum(op.meta.primal is not None for op in fn.ops)
+        once = f", looped: {', '.join(self.looped)}" if self.looped else ""
         return (
             f"<Inspection of {fn.name}: {len(fn.ops)} ops recorded "
-            f"({gradient} of the gradient), {len(last.ops)} optimized>"
+            f"({gradient} of the gradient), {len(last.ops)} optimized{once}>"
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

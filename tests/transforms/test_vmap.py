@@ -268,6 +268,22 @@ def test_loops_inside():
     close(tapec.vmap(gradient)(X[:, 0]), [gradient(x) for x in X[:, 0]])
 
 
+def test_what_is_looped_is_listed():
+    rows, v = np.sort(X), np.array([0.0, 0.5])
+    f = tapec.vmap(lambda a: np.searchsorted(a, v))
+    close(f(rows), [np.searchsorted(a, v) for a in rows])
+    assert f.inspect(rows).looped == ["searchsorted"]
+    assert "looped: searchsorted" in repr(f.inspect(rows))
+    assert tapec.vmap(np.sort).inspect(X).looped == []
+
+
+def test_gradient_ops_belong_to_what_they_differentiate():
+    fn = tapec.vmap(tapec.grad(loss), in_axes=(None, 0)).traced(W, X)
+    uids = {op.uid: op.prim.name for op in fn.ops}
+    primals = {uids[op.meta.primal] for op in fn.ops if op.meta.primal is not None}
+    assert {"tanh", "sum", "integer_power"} <= primals
+
+
 def test_retrace_only_for_other_shapes():
     f = tapec.vmap(lambda x: x * 2)
     f(X), f(X + 1), f(X[:2])
@@ -318,6 +334,24 @@ def test_on_a_tape():
         total = np.sum(y * y)
     wanted = sum(tapec.grad(loss)(W, x) for x in X)
     close(tape.gradient(total, w), wanted)
+
+
+def test_tape_jacobians_are_recorded_once():
+    counts = []
+    for n in (3, 30):
+        x = tapec.constant(np.linspace(0.0, 1.0, n))
+        with tapec.GradientTape(persistent=True) as outer:
+            outer.watch(x)
+            with tapec.GradientTape() as tape:
+                tape.watch(x)
+                y = np.sin(x) * x
+            j = tape.jacobian(y, x)
+            trace = np.sum(np.diagonal(j))
+        counts.append(len(outer.function(trace, x).ops))
+        close(j, np.diag(np.sin(x.numpy()) + x.numpy() * np.cos(x.numpy())))
+        slope = 2 * np.cos(x.numpy()) - x.numpy() * np.sin(x.numpy())
+        close(outer.gradient(trace, x), slope)
+    assert counts[0] == counts[1]
 
 
 def test_tape_inside():
