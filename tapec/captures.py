@@ -37,6 +37,11 @@ class Bindings:
             if isinstance(get(owner, name), (int, float, complex, str, type(None)))
         ]
 
+    @property
+    def constant(self) -> bool:
+        """Whether nothing that is captured can change."""
+        return not self.sources and not self._numbers
+
     def arrays(self) -> list[Array] | None:
         """Current contents of the sources; None when a version for others is needed."""
         for get, owner, name, before in self._numbers:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from tapec import containers
+from tapec.direct import Entries
 from tapec.errors import CheckFailed, excerpt
 from tapec.interpret import evaluate
 from tapec.ir import Function
+from tapec.native.callable import Called, called_directly
 from tapec.operators import Operators
 from tapec.passes import pipeline
 from tapec.recording import Array, state
@@ -81,7 +83,8 @@ def _as_caller_has_it(out: Array, weak: bool, tensors: bool) -> Any:
     return out.item() if weak else out[()]
 
 
-class Compiled:
+@called_directly
+class Compiled(Called):
     """A function that is traced for each new signature and runs as native code.
 
     What it is made of: `fun`, the user's function, and `body`, what is traced (the
@@ -104,6 +107,7 @@ class Compiled:
         self._log: list[str] = []
         self._lock = threading.RLock()
         self._gave_up = False
+        self._entries = Entries(Compiled.__call__)
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         if state.recording is not None:
@@ -112,9 +116,11 @@ class Compiled:
         key = (structure, signature_of(leaves))
         for version in tuple(self._versions.get(key, ())):
             try:
-                return version.call(leaves)
+                out = version.call(leaves)
             except CheckFailed:
                 continue
+            self._entries.answer(self, version, key)
+            return out
         return self._trace_and_call(key, leaves, structure)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

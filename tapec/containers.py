@@ -12,6 +12,7 @@ import enum
 import types
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -94,14 +95,14 @@ NONE = Structure("none")
 class _Identity:
     """An object of the structure: equal to itself only, and not kept alive."""
 
-    __slots__ = ("_id", "_ref")
+    __slots__ = ("_id", "_ref", "reference")
 
     def __init__(self, value: Any) -> None:
         self._id = id(value)
-        try:
-            self._ref: Callable[[], Any] = weakref.ref(value)
-        except TypeError:
-            self._ref = lambda: value
+        self.reference: weakref.ref[Any] | None = None
+        self._ref: Callable[[], Any] = lambda: value
+        with suppress(TypeError):
+            self._ref = self.reference = weakref.ref(value)
 
     def get(self) -> Any:
         return self._ref()

@@ -29,8 +29,9 @@ LAYERS = (
     {"captures", "tracing", "bodies", "carries"},
     {"passes", "viz"},
     {"programs"},
-    {"compiled", "inspect", "transform", "control", "eager", "custom", "vectorize"}
-    | {"sources", "forward", "linear", "derivatives", "checking", "sparse"}
+    {"compiled", "direct", "inspect", "transform", "control", "eager", "custom", "vectorize"}
+    | {"sources", "forward", "linear", "derivatives", "checking"}
+    | {"sparse", "coloring"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
     {"tf"},
     {"tapec", "cli", "__main__", "demo", "doctor", "show"},

@@ -1,0 +1,173 @@
+"""The first half of an entry: are these the arguments, and where are their numbers.
+
+Every check reads memory only; what is not expected goes to the next entry and in the
+end to Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapec.ir import ArrayType
+from tapec.native import abi
+from tapec.native.entry_code import BYTE, INT, POINTER, WORD, Code, number, word
+from tapec.native.forms import Form, Items, Keys, Leaf, Living, NoEntry, Same
+from tapec.native.platform import HEADERS
+
+__all__ = ["Found", "find"]
+
+_PYTHON = {float: np.dtype(float), int: np.dtype(np.int64), complex: np.dtype(complex)}
+
+
+class Found:
+    """Leaves by number: the object, and the address of its data or a Python int."""
+
+    def __init__(self) -> None:
+        self.objects: dict[int, Any] = {}
+        self.data: dict[int, Any] = {}
+        self.integers: dict[int, Any] = {}
+
+
+def find(code: Code, forms: list[Form], types: list[ArrayType]) -> Found:
+    """Check the arguments of a call against `forms`; leaf n is of `types[n]`."""
+    _, arguments, count, _, _ = code.function.args
+    given = code.at.and_(count, number(abi.CLOSEST - 1))
+    code.require(code.same(given, number(len(forms))))
+    found = Found()
+    for i, form in enumerate(forms):
+        _find(code, code.item(arguments, i), form, types, found)
+    return found
+
+
+def _find(
+    code: Code, thing: Any, form: Form, types: list[ArrayType], found: Found
+) -> None:
+    if isinstance(form, Leaf):
+        found.objects[form.number] = thing
+        if form.python is None:
+            data = array(code, thing, types[form.number])
+            found.data[form.number] = data
+        else:
+            _find_python(code, thing, form, types[form.number], found)
+    elif isinstance(form, Same):
+        code.require(code.same(thing, code.constant(id(form.value))))
+    elif isinstance(form, Living):
+        reference = code.constant(id(form.reference))
+        code.require(code.same(thing, code.field(reference, abi.REFERENT)))
+    elif isinstance(form, Items):
+        for i, child in enumerate(form.children):
+            if i == 0:
+                items = _items(code, thing, form)
+            _find(code, code.item(items, i), child, types, found)
+        if not form.children:
+            _items(code, thing, form)
+    else:
+        _find_in_dict(code, thing, form, types, found)
+
+
+def _items(code: Code, thing: Any, form: Items) -> Any:
+    """The address of the items of a tuple or list of the right length."""
+    code.require(code.is_of(thing, form.kind))
+    size = code.field(thing, abi.SIZE, INT)
+    code.require(code.same(size, number(len(form.children))))
+    if form.kind is list:
+        return code.field(thing, abi.LIST_ITEMS)
+    return code.inside(thing, HEADERS.tuple_items)
+
+
+def _find_in_dict(
+    code: Code, thing: Any, form: Keys, types: list[ArrayType], found: Found
+) -> None:
+    """The same key objects in the same order."""
+    code.require(code.is_of(thing, dict))
+    size = code.field(thing, abi.DICT_SIZE, INT)
+    code.require(code.same(size, number(len(form.keys))))
+    place, key, value = code.local(3)
+    code.put(number(0), place, 0)
+    for wanted, child in zip(form.keys, form.children, strict=True):
+        there = code.call("PyDict_Next", WORD, thing, place, key, value)
+        code.require(code.at.icmp_unsigned("!=", there, word(0)))
+        code.require(code.same(code.item(key, 0), code.constant(id(wanted))))
+        _find(code, code.item(value, 0), child, types, found)
+
+
+def _find_python(
+    code: Code, thing: Any, leaf: Leaf, type_: ArrayType, found: Found
+) -> None:
+    kind = leaf.python
+    if kind not in _PYTHON or type_ != ArrayType(_PYTHON[kind], ()):
+        raise NoEntry
+    code.require(code.is_of(thing, kind))
+    if kind is not int:
+        found.data[leaf.number] = code.inside(thing, abi.NUMBER)
+        return
+    (large,) = code.local(1)
+    value = code.call("PyLong_AsLongLongAndOverflow", INT, thing, large)
+    fits = code.at.load(large, typ=WORD)
+    code.require(code.at.icmp_unsigned("==", fits, word(0)))
+    found.integers[leaf.number] = value
+
+
+# --- arrays -----------------------------------------------------------------------
+
+
+def array(code: Code, thing: Any, type_: ArrayType) -> Any:
+    """The address of the data of a plain array of this type."""
+    if type_.ndim:
+        code.require(code.is_of(thing, np.ndarray))
+        return _data(code, thing, type_)
+    return _array_or_scalar(code, thing, type_)
+
+
+def _array_or_scalar(code: Code, thing: Any, type_: ArrayType) -> Any:
+    """An array without axes, or NumPy's scalar of the dtype."""
+    blocks = [code.function.append_basic_block(n) for n in ("array", "scalar", "both")]
+    code.at.cbranch(code.is_of(thing, np.ndarray), *blocks[:2])
+    code.at.position_at_end(blocks[0])
+    ways = [(_data(code, thing, type_), code.at.block)]
+    code.at.branch(blocks[2])
+    code.at.position_at_end(blocks[1])
+    code.require(code.is_of(thing, type_.dtype.type))
+    ways.append((code.inside(thing, abi.NUMBER), code.at.block))
+    code.at.branch(blocks[2])
+    code.at.position_at_end(blocks[2])
+    data = code.at.phi(POINTER)
+    for way in ways:
+        data.add_incoming(*way)
+    return data
+
+
+def _data(code: Code, thing: Any, type_: ArrayType) -> Any:
+    """Of the right dtype and shape, contiguous, aligned."""
+    usable = word(HEADERS.usable_flags)
+    flags = code.at.and_(code.field(thing, HEADERS.flags, WORD), usable)
+    ndim = code.field(thing, HEADERS.ndim, WORD)
+    plain = code.at.and_(code.same(flags, usable), code.same(ndim, word(type_.ndim)))
+    code.require(plain)
+    _require_dtype(code, code.field(thing, HEADERS.descr), type_.dtype)
+    if type_.ndim:
+        extents, right = code.field(thing, HEADERS.shape), None
+        for axis, n in enumerate(type_.shape):
+            extent = code.item(extents, axis, INT)
+            fits = code.same(extent, code.constant(n, INT))
+            right = fits if right is None else code.at.and_(right, fits)
+        code.require(right)
+    return code.field(thing, HEADERS.data)
+
+
+def _require_dtype(code: Code, dtype: Any, wanted: np.dtype[Any]) -> None:
+    """NumPy's own object for the dtype, or one like it (from a pickle, say)."""
+    known = code.constant(id(np.dtype(wanted.char)))
+    other = code.function.append_basic_block("other")
+    right = code.function.append_basic_block("right")
+    code.at.cbranch(code.same(dtype, known), right, other).set_weights([99, 1])
+    code.at.position_at_end(other)
+    pairs = [
+        (code.field(x, abi.DTYPE_NUMBER, WORD), code.field(x, abi.DTYPE_ORDER, BYTE))
+        for x in (dtype, known)
+    ]
+    alike = [code.same(a, b) for a, b in zip(*pairs, strict=True)]
+    code.at.cbranch(code.at.and_(*alike), right, code.miss)
+    code.at.position_at_end(right)

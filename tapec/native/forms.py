@@ -1,0 +1,76 @@
+"""How arguments are taken apart and results put together: trees of five nodes.
+
+f(x, {"w": w}, None)   ->   Items(tuple, [Leaf(0), Keys(["w"], [Leaf(1)]), Same(None)])
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = [
+    "Form",
+    "Items",
+    "Keys",
+    "Leaf",
+    "Living",
+    "NoEntry",
+    "Same",
+    "leaves_of",
+    "nodes_of",
+]
+
+
+class NoEntry(Exception):
+    """Calls of this form are made through Python."""
+
+
+class Leaf(NamedTuple):
+    """Parameter or result `number`; python: float, int or complex if it is one."""
+
+    number: int
+    python: type | None = None
+
+
+class Same(NamedTuple):
+    """This very object."""
+
+    value: Any
+
+
+class Living(NamedTuple):
+    """The object of a weak reference, while it lives; as an argument only."""
+
+    reference: Any
+
+
+class Items(NamedTuple):
+    """A tuple, list or namedtuple."""
+
+    kind: type
+    children: tuple[Any, ...]
+
+
+class Keys(NamedTuple):
+    """A dict with these keys in this order."""
+
+    keys: tuple[Any, ...]
+    children: tuple[Any, ...]
+
+
+Form = Leaf | Same | Living | Items | Keys
+
+
+def leaves_of(form: Form) -> list[Leaf]:
+    """The leaves, left to right."""
+    if isinstance(form, Leaf):
+        return [form]
+    if isinstance(form, Same | Living):
+        return []
+    return [leaf for child in form.children for leaf in leaves_of(child)]
+
+
+def nodes_of(form: Form) -> int:
+    """How many nodes it has."""
+    if isinstance(form, Leaf | Same | Living):
+        return 1
+    return 1 + sum(map(nodes_of, form.children))
