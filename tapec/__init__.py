@@ -22,6 +22,7 @@ from tapec.forward import hvp, jvp
 from tapec.inspect import inspect
 from tapec.linear import linearize
 from tapec.ops.cast import stop_gradient
+from tapec.sparse import sparse_hessian, sparse_jacobian
 from tapec.tape import GradientTape, UnconnectedGradients, scope
 from tapec.tensor import Tensor
 from tapec.transform import grad, jit, value_and_grad, vjp
@@ -58,6 +59,8 @@ __all__ = [
     "linearize",
     "scan",
     "scope",
+    "sparse_hessian",
+    "sparse_jacobian",
     "stop_gradient",
     "value_and_grad",
     "vjp",
