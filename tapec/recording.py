@@ -85,7 +85,8 @@ def recording_in(rec: Recording | None) -> Iterator[None]:
     try:
         yield
     finally:
-        make_current(home, before)
+        ended = before is not None and before.closed and not before.is_trace
+        make_current(home, None if ended else before)
 
 
 def isolated() -> Any:
@@ -162,6 +163,25 @@ def _literal(number: Any, dtype: np.dtype[Any] | None) -> tuple[Attrs, ArrayType
     return made
 
 
+def _is_working() -> bool:
+    """Whether the tape that just died did so inside one of our operations."""
+    frame: Any = sys._getframe(4)  # below: release, and two functions of the tape
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith("tapec."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def free_lost() -> None:
+    """Free the recordings of this thread whose tapes were lost meanwhile."""
+    for ref in state.__dict__.pop("lost", ()):
+        rec = ref()
+        if rec is not None:
+            with rec.lock:
+                rec._let_go()
+
+
 # --- recordings ---------------------------------------------------------------
 
 
@@ -180,7 +200,7 @@ class Recording:
     values: every op in order; a value's uid is its number here (leaves have one too).
     leaves: parameters of the programs, with the numbers each stands for (an array of
         this moment; in a traced function the object that is read again at each call).
-    tapes: ids of those that record now. holders: how many may still ask for gradients.
+    tapes: ids of those that record now. holders: of those that may ask for gradients.
     reads: variables read, with position and value. looks: where numbers left.
     ranges: index arrays whose range is checked later, if so.
     home: the dictionary of the owning thread's state.
@@ -197,11 +217,12 @@ class Recording:
         self.stop = stop
         self.closed = False
         self.tapes: set[int] = set()
-        self.holders = 0
+        self.holders: set[int] = set()
         self.reads: list[tuple[int, Any, Value]] = []
         self.looks: list[Look] = []
         self.home = state.__dict__
         self.lock = threading.RLock()
+        self._life = threading.RLock()  # never held while waiting for anything
         self.meta: Meta | None = None
         self._uid = 0
         self.leaf_by_id: dict[int, tuple[Any, Value]] = {}
@@ -216,49 +237,66 @@ class Recording:
 
     # tapes
 
+    def hold(self, tape: Any) -> bool:
+        """`tape` may ask for gradients; False when the recording is closed already."""
+        with self._life:
+            if not self.closed or self.is_trace:
+                self.holders.add(id(tape))
+            return id(tape) in self.holders
+
     def begin(self, tape: Any) -> None:
         """`tape` records from now on."""
-        self.tapes.add(id(tape))
-        make_current(self.home, self)
+        with self._life:
+            self.tapes.add(id(tape))
+            make_current(self.home, self)
 
     def end(self, tape: Any) -> None:
         """`tape` stops; after the last one its thread computes at once again.
 
         May be called by any thread: the collector decides where a lost tape dies.
         """
-        self.tapes.discard(id(tape))
-        if not self.tapes and not self.is_trace and self.home.get("recording") is self:
-            make_current(self.home, None)
+        with self._life:
+            self.tapes.discard(id(tape))
+            last = not self.tapes and not self.is_trace
+            if last and self.home.get("recording") is self:
+                make_current(self.home, None)
 
-    def release(self) -> None:
-        """One tape less will ask for gradients; the last one frees the recording."""
-        self.holders -= 1
-        if self.holders or self.is_trace:
-            return
-        self.closed = True
-        if self.lock.acquire(blocking=False):  # else: whoever flushes lets go
+    def release(self, tape: Any, lost: bool = False) -> None:
+        """One tape less will ask for gradients; the last one frees the recording.
+
+        lost: the tape died, which the collector may bring about in another thread or in
+        the middle of an operation; then the next tape of the thread does the freeing.
+        """
+        with self._life:
+            self.holders.discard(id(tape))
+            if self.holders or self.is_trace:
+                return
+            self.closed = True
+        idle = self.home is state.__dict__ and not (lost and _is_working())
+        if idle and self.lock.acquire(blocking=False):
             try:
                 self._let_go()
             finally:
                 self.lock.release()
+        else:
+            self.home.setdefault("lost", []).append(weakref.ref(self))
 
     def _let_go(self) -> None:
         """Tensors that are known forget the recording, and it forgets everything.
 
         What a pending tensor was computed from stays until its number is asked for.
         """
-        pending = self.pending()
-        for ref in (*self._settled, *self._fresh):
+        self._sort_out()
+        for ref in self._settled:
             t = ref()
-            if t is not None and t.known is not None and t.rec is self:
+            if t is not None and t.rec is self:
                 t.rec = t.value = None
         self._settled.clear()
         self._known.clear()
         self.leaf_by_id.clear()
         self.reads.clear()
         self.values.clear()
-        self._fresh = [weakref.ref(t) for t in pending]
-        if not pending:
+        if not self._fresh:
             self.leaves.clear()
 
     # recording
@@ -339,13 +377,19 @@ class Recording:
         for t in tensors:
             t.settle(found[t.value])
             self._known[t.value] = weakref.ref(t)
-        fresh, self._fresh = self._fresh, []
-        for ref in fresh:
-            t = ref()
-            if t is not None:
-                (self._fresh if t.known is None else self._settled).append(ref)
+        self._sort_out()
         if self.closed and not self.is_trace:
-            self._let_go()
+            if self.home is state.__dict__:
+                self._let_go()
+            else:
+                self.home.setdefault("lost", []).append(weakref.ref(self))
+
+    def _sort_out(self) -> None:
+        """Move the known tensors out of `_fresh`, which may grow at the same time."""
+        n = len(self._fresh)
+        alive = [(ref, t) for ref in self._fresh[:n] if (t := ref()) is not None]
+        self._settled += [ref for ref, t in alive if t.known is not None]
+        self._fresh[:n] = [ref for ref, t in alive if t.known is None]
 
     def function(
         self, outputs: Iterable[Value], whole: bool = False

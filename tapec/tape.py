@@ -10,7 +10,7 @@ from typing import Any
 from tapec import containers
 from tapec.errors import TraceError
 from tapec.ir import Function
-from tapec.recording import Recording, recording_in, state
+from tapec.recording import Recording, free_lost, recording_in, state
 from tapec.tape_gradient import Request, gradients, recorded_gradient
 from tapec.tape_sources import (
     SOURCES,
@@ -76,14 +76,17 @@ class GradientTape:
     def __del__(self) -> None:
         if getattr(self, "_rec", None) is not None:
             self.stop()
-            self._let_go()
+            self._let_go(lost=True)
 
     def _start(self, code: Any) -> None:
         if self._used and not self.persistent:
             self._clear()
         if self._rec is None:
-            self._rec = state.recording or Recording(code)
-            self._rec.holders += 1
+            free_lost()
+            self._rec = state.recording
+            if self._rec is None or not self._rec.hold(self):
+                self._rec = Recording(code)
+                self._rec.hold(self)
         elif state.recording not in (None, self._rec):
             raise RuntimeError(
                 "a tape cannot be entered again inside another tape that it did not "
@@ -100,13 +103,13 @@ class GradientTape:
             self._span.close(self._rec.position)
             self._rec.end(self)
 
-    def _let_go(self) -> None:
+    def _let_go(self, lost: bool = False) -> None:
         """No more gradients: the recording may be freed."""
         rec = self._rec
         if rec is not None and not rec.closed:
             self._variables = self.watched_variables()
             self._watched.clear()
-            rec.release()
+            rec.release(self, lost)
         self._rec = None
 
     @contextmanager

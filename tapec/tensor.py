@@ -116,8 +116,15 @@ class Tensor(Operators):
         if self.known is not None:
             return self.known
         rec = self.rec
-        if rec is None:
+        if rec is not None:
+            with rec.lock:  # another thread may be computing it
+                if self.known is None:
+                    return self._computed(rec)
+        if self.known is None:
             raise TraceError("this tensor has no value")
+        return self.known
+
+    def _computed(self, rec: Recording) -> Array:
         value = self.value
         found = rec.flush([value])
         if not rec.is_trace and self.known is None:
@@ -477,7 +484,7 @@ def apply_ufunc(ufunc: np.ufunc, method: str, args: Any, kw: dict[str, Any]) -> 
         _direct[ufunc] = prim
     if prim is None or method != "__call__":
         name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-        raise _unsupported(f"np.{name} has no form on tensors")
+        raise _unsupported(f"np.{name} has no form on tensors", name)
     if kw:
         return _with_keywords(prim, ufunc, args, dict(kw))
     return bind(prim, args, {})
@@ -507,15 +514,19 @@ def apply_function(func: Any, args: Any, kw: dict[str, Any]) -> Any:
     implementation = FUNCTIONS.get(func)
     if implementation is None:
         name = f"{func.__module__}.{func.__name__}"
-        raise _unsupported(f"{name} has no form on tensors")
+        raise _unsupported(f"{name} has no form on tensors", name)
     return implementation(*args, **kw)
 
 
-def _unsupported(text: str) -> TapecError:
+def _unsupported(text: str, name: str = "") -> TapecError:
+    """The error for a NumPy function without a form on tensors: what to use instead."""
+    if name:
+        from tapec.numpy.instead import advice
+
+        known = [getattr(f, "__name__", "") for f in FUNCTIONS]
+        text += f"; {advice(name, known)}"
     rec = state.recording
-    remedy = "; see tapec.numpy for what there is, or give it x.numpy()"
-    error = UnsupportedError(text + ("" if ";" in text else remedy))
-    return at(error, locate(rec.stop if rec else None))
+    return at(UnsupportedError(text), locate(rec.stop if rec else None))
 
 
 _primitive.install_bind(bind)
