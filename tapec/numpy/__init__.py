@@ -88,11 +88,9 @@ def _implementation(original: Any) -> Any:
 
 
 def _explain(name: str) -> str:
-    from difflib import get_close_matches
+    from tapec.numpy.instead import advice
 
-    near = get_close_matches(name, __dir__(), n=1, cutoff=0.6)
-    hint = f"; the nearest is tapec.numpy.{near[0]}" if near else ""
-    return f"tapec.numpy has no {name}{hint}"
+    return f"tapec.numpy has no {name}; {advice(name, __dir__())}"
 
 
 def __dir__() -> list[str]:
