@@ -10,7 +10,10 @@ from tapec.batching import Batch
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
+from tapec.ops.gather import gather
 from tapec.ops.index import slice_, unslice
+from tapec.ops.matmul import matmul
+from tapec.ops.positions import iota
 from tapec.ops.shape import flip, reshape
 from tapec.primitive import HOST, Sample, primitive, promote_together
 
@@ -44,10 +47,21 @@ def _correlate_samples(rng: np.random.Generator) -> list[Sample]:
     return [Sample((a, v)), Sample((a, a)), Sample((a, v[:1]))]
 
 
+def _correlate_windows(batch: Batch, a: Any, v: Any) -> Any:
+    """Another `v` for each example: products of matrices, a row for each place."""
+    m = v.shape[-1]
+    n = a.shape[-1] - m + 1
+    column, row = iota(length=n), iota(length=m)
+    places = reshape(column, shape=(n, 1)) + row
+    windows = gather(a, places, axis=len(a.shape) - 1)
+    found = matmul(windows, reshape(v, shape=(batch.size, m, 1)))
+    return reshape(found, shape=(batch.size, n))
+
+
 def _correlate_batch(batch: Batch, a: Any, v: Any) -> Any:
     """All examples end to end: places where `v` reaches into the next are left out."""
     if batch.which[1] or not batch.size:
-        return NotImplemented
+        return _correlate_windows(batch, a, batch.spread(1, v))
     edge = v.shape[0] - 1
     flat = correlate(reshape(a, shape=(a.size,)), v)
     whole = unslice(flat, shape=(a.size,), start=(0,), step=(1,))

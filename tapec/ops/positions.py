@@ -129,7 +129,20 @@ def _searchsorted_samples(rng: np.random.Generator) -> list[Sample]:
 
 
 def _searchsorted_batch(batch: Batch, a: Any, v: Any, *, side: str) -> Any:
-    return NotImplemented if batch.which[0] else searchsorted(a, v, side=side)
+    """Another `a` for each element: its numbers before `v`, nan last, are counted."""
+    if not batch.which[0]:
+        return searchsorted(a, v, side=side)
+    if a.dtype.kind == "c" or v.dtype.kind == "c":
+        return NotImplemented
+    v = batch.spread(1, v)
+    ones = [1] * (v.ndim - 1)
+    x = np.reshape(a, (batch.size, *ones, a.shape[1]))
+    y = np.reshape(v, (*v.shape, 1))
+    if side == "left":
+        before = (x < y) | (np.isnan(y) & ~np.isnan(x))
+    else:
+        before = (x <= y) | np.isnan(y)
+    return np.sum(before, axis=-1, dtype=np.int64)
 
 
 searchsorted = primitive(

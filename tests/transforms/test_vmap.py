@@ -9,6 +9,9 @@ import pytest
 
 import tapec
 from tapec.errors import ShapeError, TraceError
+from tapec.inspect import Inspection
+from tapec.passes.batch import batch
+from tapec.text import parse
 
 RNG = np.random.default_rng(0)
 W = RNG.standard_normal((4, 3))
@@ -269,12 +272,29 @@ def test_loops_inside():
 
 
 def test_what_is_looped_is_listed():
-    rows, v = np.sort(X), np.array([0.0, 0.5])
-    f = tapec.vmap(lambda a: np.searchsorted(a, v))
-    close(f(rows), [np.searchsorted(a, v) for a in rows])
-    assert f.inspect(rows).looped == ["searchsorted"]
-    assert "looped: searchsorted" in repr(f.inspect(rows))
+    text = """func @f(%x: bool[3]) {
+      %1: i64[2] = flatnonzero %x count=2
+      return %1
+    }"""
+    seen = Inspection(batch(parse(text), 4))
+    assert seen.looped == ["flatnonzero"]
+    assert "looped: flatnonzero" in repr(seen)
     assert tapec.vmap(np.sort).inspect(X).looped == []
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_searchsorted_in_other_arrays(side):
+    rows = np.sort(np.vstack([X, [0.5, 0.5, np.nan]]))
+    v = np.array([-0.1, 0.5, np.nan, np.inf])
+    f = tapec.vmap(lambda a, v: np.searchsorted(a, v, side), in_axes=(0, None))
+    close(f(rows, v), [np.searchsorted(a, v, side) for a in rows])
+
+
+def test_convolution_with_other_kernels():
+    f = tapec.vmap(lambda x, k: np.convolve(x, k))
+    close(f(X, X), [np.convolve(x, x) for x in X])
+    of = lambda x: np.sum(np.convolve(x, x) ** 2)  # noqa: E731
+    close(tapec.vmap(tapec.grad(of))(X), [tapec.grad(of)(x) for x in X])
 
 
 def test_gradient_ops_belong_to_what_they_differentiate():

@@ -19,7 +19,7 @@ from tapec.primitive import PRIMITIVES
 from tapec.verify import verify
 
 SIZE = 3
-LOOPED = {"correlate", "flatnonzero", "fused", "searchsorted"}
+LOOPED = {"flatnonzero", "fused"}
 """Those that are applied to one element after the other, for some operands at least."""
 
 
