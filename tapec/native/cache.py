@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from tapec.ir import Function
 from tapec.native import engine
-from tapec.native.kernels import emit_kernel
+from tapec.native.loops import emit_kernel
 
 __all__ = ["Kernel", "KernelCode", "kernels_for"]
 

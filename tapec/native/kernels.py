@@ -41,7 +41,13 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
 
     lines: with debug information, in which line n is the op number n of the body.
     """
-    count = len(body.params) + len(body.results)
+    inner = declare(module, len(body.params) + len(body.results), name)
+    Emission(inner, body, debug.lines_of(inner) if lines else None).emit()
+    emit_entry(module, inner, name)
+
+
+def declare(module: Any, count: int, name: str) -> Any:
+    """The kernel proper: a function of `count` buffers that do not overlap."""
     inner = ir.Function(module, ir.FunctionType(STATUS, [POINTER] * count), name + ".")
     inner.linkage = "internal"
     inner.attributes.add("nounwind")
@@ -50,11 +56,10 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
         argument.add_attribute("noalias")
     wide = f'"prefer-vector-width"="{platform.vector_width()}"'
     set.add(inner.attributes, wide)
-    Emission(inner, body, debug.lines_of(inner) if lines else None).emit()
-    _emit_entry(module, inner, name)
+    return inner
 
 
-def _emit_entry(module: Any, inner: Any, name: str) -> None:
+def emit_entry(module: Any, inner: Any, name: str) -> None:
     """Look up the buffers, so that the kernel proper has arguments to mark noalias."""
     outer = ir.Function(module, SIGNATURE, name)
     outer.attributes.add("nounwind")

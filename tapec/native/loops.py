@@ -1,0 +1,100 @@
+"""Loops over scalars: one function, carries in registers, nothing called.
+
+    i32 kernel(ptr slots, ptr indices)
+
+The body of a `scan` on numbers and tiny arrays is emitted once, element by element,
+each in a register: carries are phi nodes, inputs are loaded and outputs stored by the
+counter, what does not change is computed before the loop. Loops inside are loops
+inside. A body that this does not fit (`enclosed` tries) runs as a program of its own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from llvmlite import ir
+
+from tapec.ir import Emitter, Function, TupleType, Value
+from tapec.native import engine, kernels
+from tapec.native.layout import NoNative
+from tapec.native.loop_body import Elements, Region, is_stacked
+from tapec.native.places import place
+from tapec.native.scalars import Builder
+from tapec.ops.const import item
+from tapec.ops.fused import fused
+
+__all__ = ["emit_kernel", "enclosed"]
+
+
+def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
+    """Define `name` in `module`: what a `fused` op with this body does."""
+    if is_loop(body):
+        _emit(module, body, name)
+    else:
+        kernels.emit_kernel(module, body, name, lines=lines)
+
+
+def is_loop(body: Function) -> bool:
+    """Whether the kernel is a loop and its results."""
+    return bool(body.ops) and body.ops[0].prim.name == "scan"
+
+
+def _emit(module: Any, body: Function, name: str) -> None:
+    inner = kernels.declare(module, len(body.params) + len(body.results), name)
+    at = ir.IRBuilder(inner.append_basic_block("entry"))
+    region = Region(Builder([at]), body)
+    for param, buffer in zip(body.params, inner.args, strict=False):
+        region.elements[param] = Elements.in_memory(buffer, param.type)
+    buffers = inner.args[len(body.params) :]
+    targets = {r: (b, place(0)) for r, b in zip(body.results, buffers, strict=True)}
+    region.emit(targets)
+    for result, target in targets.items():
+        if not is_stacked(result):
+            region.store(result, target)
+    at.ret(ir.Constant(kernels.STATUS, 0))
+    kernels.emit_entry(module, inner, name)
+
+
+# --- which loops ---------------------------------------------------------------
+
+
+def enclosed(fn: Function) -> Function:
+    """The loops of `fn` that can be one kernel are one."""
+    if not any(op.prim.name == "scan" for op in fn.ops):
+        return fn
+    emit = Emitter(fn.next_uid)
+    new: dict[Value, Value] = {}
+    for op in fn.ops:
+        args = tuple([new.get(a, a) for a in op.args])
+        if op.prim.name == "scan" and fits(kernel := _kernel(op)):
+            attrs = (("body", kernel),)
+            single = len(kernel.results) == 1
+            type_ = kernel.results[0].type if single else op.type
+            new[op] = emit.make(fused, args, attrs, type_, op)
+        elif op.prim is item and not isinstance(args[0].type, TupleType):
+            new[op] = args[0]
+        else:
+            moved = Value(op.prim, args, op.attrs, op.type, op.uid, op.name, op.meta)
+            new[op] = emit.keep(op if args == op.args else moved)
+    results = [new.get(r, r) for r in fn.results]
+    return Function(fn.name, fn.params, emit.ops, results)
+
+
+def _kernel(op: Value) -> Function:
+    """A function that is this loop."""
+    params = [Value(None, (), (), a.type, uid) for uid, a in enumerate(op.args)]
+    emit = Emitter(len(params))
+    loop = emit.make(op.prim, tuple(params), op.attrs, op.type, op)
+    items = [emit.new(item, loop, index=i) for i in range(len(op.type.items))]
+    return Function("loop", params, emit.ops, items)
+
+
+@lru_cache(maxsize=1024)
+def fits(kernel: Function) -> bool:
+    """Whether the kernel can be emitted: tried in a module that is thrown away."""
+    try:
+        _emit(engine.new_module("trial"), kernel, "trial")
+    except NoNative:
+        return False
+    return True
