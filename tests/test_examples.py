@@ -92,6 +92,18 @@ shapes (3, 2) (3, 2)
 dl/db [22. 28.]
 dy/dx 7.389
 """,
+    "10_newton_cg": """\
+agrees with differences: True
+Newton-CG reached the minimum
+trust-ncg reached the minimum
+compiled 1 time
+at the minimum the loss is 0.0 and moves by 0.0
+""",
+    "11_sparse_hessian": """\
+10000 x 10000, 29998 entries, 3 products
+agrees with hvp: True
+Newton's method is there after
+""",
     "12_per_example_gradients": """\
 shapes {'w': (200, 5, 16), 'b': (200, 16)}
 pulls hardest: 17
