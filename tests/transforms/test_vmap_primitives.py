@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 import tapec  # noqa: F401  (fills the table)
+from tapec.errors import TraceError
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType, Emitter, Function, TupleType, Value
 from tapec.ops.const import item
 from tapec.passes.batch import batch
 from tapec.passes.vjp import vjp
 from tapec.primitive import PRIMITIVES
+from tapec.text import parse
 from tapec.verify import verify
 
 SIZE = 3
@@ -121,3 +123,38 @@ def test_batch_of_gradient_agrees_with_loop(prim, args, attrs):
             found = evaluate(batch(backward, SIZE, which), *many)
             for a, b in zip(found, loop(backward, many, which), strict=True):
                 close(a, b)
+
+
+# --- effects ----------------------------------------------------------------------
+
+
+def effect(line, type_="f64[2]"):
+    text = f"func @f(%x: {type_}) {{\n  {line}\n  return %x\n}}"
+    return parse(text)
+
+
+def test_print_shows_the_batch_once(capsys):
+    fn = batch(effect('print %x text="x = {}"'), SIZE)
+    evaluate(fn, np.zeros((SIZE, 2)))
+    assert capsys.readouterr().out == f"x = {np.zeros((SIZE, 2))}\n"
+
+
+def test_assert_holds_for_all_elements():
+    fn = batch(effect('assert %x message="no"', "bool[2]"), SIZE)
+    good = np.ones((SIZE, 2), bool)
+    evaluate(fn, good)
+    good[2, 1] = False
+    with pytest.raises(AssertionError, match="no"):
+        evaluate(fn, good)
+
+
+def test_check_is_for_what_all_elements_share():
+    fn = effect("check %x expected=True", "bool[]")
+    assert [op.prim.name for op in batch(fn, SIZE, []).effects] == ["check"]
+    with pytest.raises(TraceError, match="differs between the elements of a batch"):
+        batch(fn, SIZE)
+
+
+def test_assign_is_refused():
+    with pytest.raises(TraceError, match="cannot each assign one variable"):
+        batch(effect("assign %x variable=0"), SIZE)
