@@ -176,8 +176,7 @@ class GradientTape:
         of `sources`; for each the gradient (its shape and dtype), or None when the
         target does not depend on it ("zero": zeros instead).
 
-        RuntimeError for a tape that never recorded, or a second call on one not
-        persistent.
+        RuntimeError for a tape that never recorded, or for a second call.
         """
         zero = none_or_zero(unconnected_gradients)
         request = self._request(target, sources, output_gradients)

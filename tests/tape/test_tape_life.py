@@ -510,6 +510,33 @@ def test_no_update_is_lost():
     assert v.item() == 2000.0
 
 
+def test_tapes_lost_to_the_collector_of_any_thread():
+    """Tapes in cycles end wherever the collector runs; no gradient is lost."""
+    v, shared = Variable(np.ones(3)), []
+
+    def work(k):
+        for step in range(30):
+            x = constant(np.arange(1.0, 4.0) * (k + 1))
+            lost = GradientTape()
+            lost.watch(x)
+            shared.append(x * 2.0)
+            lost.me = lost
+            del lost
+            if step % 7 == k:
+                gc.collect()
+            with GradientTape() as outer:
+                with GradientTape() as inner:
+                    y = np.sum(x * x * x)
+                g = inner.gradient(y, x)
+                z = np.sum(g * v + shared[-1] * 0.0)
+            equals(outer.gradient(z, [x, v]), [6.0 * x.numpy(), g.numpy()])
+        gc.collect()
+
+    in_threads(4, work)
+    assert len(shared) == 120
+    assert {t.numpy()[0] for t in shared} == {2.0, 4.0, 6.0, 8.0}
+
+
 def test_a_pending_tensor_used_by_another_thread():
     x = constant(3.0)
     seen = []
