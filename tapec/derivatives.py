@@ -15,6 +15,7 @@ from tapec import containers
 from tapec.compiled import Compiled
 from tapec.errors import DTypeError
 from tapec.forward import push, recording
+from tapec.ops.positions import iota
 from tapec.passes.batch import mapped
 from tapec.sources import Selection, Sources
 from tapec.tensor import Tensor, Weak, as_tensor
@@ -207,11 +208,12 @@ class Basis(NamedTuple):
 
     def directions(self) -> list[Tensor]:
         """For each tensor an array with one more axis in front, along the basis."""
-        rows = []
+        number: Any = np.reshape(iota(length=self.size), (-1, 1))
+        rows: list[Any] = []
         begin = 0
         for t in self.tensors:
-            unit = np.eye(self.size, t.size, -begin, t.dtype)
-            rows.append(as_tensor(unit.reshape(self.size, *t.shape)))
+            unit = np.equal(number, iota(length=t.size) + begin).astype(t.dtype)
+            rows.append(np.reshape(unit, (self.size, *t.shape)))
             begin += t.size
         return rows
 
