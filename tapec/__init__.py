@@ -6,6 +6,7 @@ as text you can read.
 
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
 from tapec.checking import check_grads
+from tapec.branching import cond, switch
 from tapec.control import fori_loop, scan
 from tapec.custom import custom_gradient
 from tapec.derivatives import hessian, jacfwd, jacobian, jacrev
@@ -20,12 +21,12 @@ from tapec.errors import (
 )
 from tapec.forward import hvp, jvp
 from tapec.inspect import inspect
-from tapec.linear import linearize
+from tapec.linear import linearize, vjp
 from tapec.ops.cast import stop_gradient
 from tapec.sparse import sparse_hessian, sparse_jacobian
 from tapec.tape import GradientTape, UnconnectedGradients, scope
 from tapec.tensor import Tensor
-from tapec.transform import grad, jit, value_and_grad, vjp
+from tapec.transform import grad, jit, value_and_grad
 from tapec.variable import Variable, constant
 from tapec.vectorize import vmap
 
@@ -44,6 +45,7 @@ __all__ = [
     "UnsupportedError",
     "Variable",
     "check_grads",
+    "cond",
     "constant",
     "custom_gradient",
     "fori_loop",
@@ -62,6 +64,7 @@ __all__ = [
     "sparse_hessian",
     "sparse_jacobian",
     "stop_gradient",
+    "switch",
     "value_and_grad",
     "vjp",
     "vmap",

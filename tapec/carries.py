@@ -22,7 +22,16 @@ from tapec.primitive import result_dtype
 from tapec.recording import locate, state
 from tapec.tensor import Tensor, Weak, as_tensor
 
-__all__ = ["Carry", "Step", "flat", "here", "step_result", "traced_step"]
+__all__ = [
+    "Carry",
+    "Step",
+    "flat",
+    "here",
+    "kind_of",
+    "step_result",
+    "traced_step",
+    "type_of",
+]
 
 Kind = ArrayType | Weak
 

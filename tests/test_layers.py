@@ -29,7 +29,7 @@ LAYERS = (
     {"captures", "tracing", "bodies", "carries"},
     {"passes", "viz"},
     {"programs"},
-    {"compiled", "direct", "inspect", "transform", "control", "eager", "custom", "vectorize"}
+    {"compiled", "direct", "inspect", "transform", "control", "branching", "eager", "custom", "vectorize"}
     | {"sources", "forward", "linear", "derivatives", "checking"}
     | {"sparse", "coloring"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
@@ -48,6 +48,7 @@ ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "cli"}
 ALLOWED: dict[tuple[str, str], str] = {
     ("ir.function", "text"): "the repr of a Function is its text",
     ("operators", "numpy"): "x[i] is the namespace's getitem",
+    ("ops.branches", "passes"): "the gradient of a branch is made of that of its body",
     ("ops.control", "passes"): "the gradient of a loop is made of that of its body",
     ("tensor", "numpy"): "x[i] = v is the namespace's setitem",
     ("variable", "numpy"): "x[i] = v is the namespace's setitem",
