@@ -9,10 +9,11 @@ import numpy as np
 
 from tapec import containers
 from tapec.forward import jvp
+from tapec.linear import vjp
 from tapec.operators import Operators
 from tapec.recording import Array
 from tapec.sources import name_of
-from tapec.transform import jit, vjp
+from tapec.transform import jit
 
 __all__ = ["check_grads"]
 
@@ -104,7 +105,7 @@ class _Check(NamedTuple):
             return jvp(f, xs, directions)[1]
 
         def reverse(*xs: Any) -> Any:
-            return vjp(f, *xs)[1](cts)
+            return list(vjp(f, *xs)[1](cts))
 
         for mode in self.modes:
             derivative = jit({"fwd": forward, "rev": reverse}[mode])

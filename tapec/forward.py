@@ -7,7 +7,6 @@ about as much as the function itself, however many arguments there are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from tapec import containers
@@ -19,9 +18,9 @@ from tapec.passes.rules import filled
 from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, Weak, as_tensor
-from tapec.transform import grad
+from tapec.transform import grad, memoised
 
-__all__ = ["directions", "hvp", "jvp", "memoised", "push", "recording"]
+__all__ = ["directions", "hvp", "jvp", "push", "recording"]
 
 Fun = Callable[..., Any]
 DIRECTION = "direction"
@@ -217,20 +216,3 @@ def on(rec: Recording, t: Tensor) -> Tensor:
         return t
     value = rec.leaf(t, t.array)
     return Tensor(rec, value, t.kind)
-
-
-# --- programs made once -----------------------------------------------------------
-
-
-@lru_cache(maxsize=64)
-def _made(make: Callable[..., Compiled], fun: Fun, *options: Any) -> Compiled:
-    return make(fun, *options)
-
-
-def memoised(make: Callable[..., Compiled], fun: Fun, *options: Any) -> Compiled:
-    """`make(fun, *options)`, the same object when asked again for the same function."""
-    try:
-        hash(fun)
-    except TypeError:
-        return make(fun, *options)
-    return _made(make, fun, *options)

@@ -1,4 +1,8 @@
-"""`linearize`: the derivative at a point as a function, what it needs computed once."""
+"""The derivative at a point as a function: `linearize`, and its transpose, `vjp`.
+
+Both run one program for the value, which also returns what the linear part reads; the
+linear part is a program of its own and computes nothing of the function again.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,18 @@ from tapec import containers
 from tapec.bodies import replay
 from tapec.compiled import Compiled, arguments, returned
 from tapec.errors import ShapeError
-from tapec.forward import directions, memoised, push, recording
-from tapec.ir import Function, Value
+from tapec.forward import directions, push, recording
+from tapec.ir import ArrayType, Function, Value
+from tapec.ops.cast import copy
 from tapec.ops.const import const
 from tapec.passes import pipeline
 from tapec.passes.rules import filled
-from tapec.recording import state
+from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, Weak, as_tensor
+from tapec.transform import memoised, pull, seeds_of
 
-__all__ = ["linearize"]
+__all__ = ["linearize", "vjp"]
 
 Fun = Callable[..., Any]
 
@@ -40,55 +46,142 @@ def linearize(fun: Fun, *primals: Any, has_aux: bool = False) -> Any:
     (1.0, 2.0, 3.0)
     """
     if state.recording is not None:
-        return _inline(fun, primals, has_aux)
-    value, aux, residuals, linear = memoised(_linearized, fun, has_aux)(*primals)
-    structures = [containers.flatten(p)[1] for p in primals]
+        value, aux, point = _value(fun, primals, {}, has_aux)
+        return (value, point.pushed, *aux)
+    program = memoised(_with_map, fun, has_aux, _tangents)
+    value, aux, residuals, linear = program(*primals)
 
     def pushed(*given: Any) -> Any:
-        if [containers.flatten(g)[1] for g in given] != structures:
-            raise ShapeError(f"directions unlike the arguments of {name_of(fun)}")
-        return linear(residuals, containers.flatten(given)[0])
+        return linear(residuals, given)
 
     return (value, pushed, *aux)
 
 
-def _inline(fun: Fun, primals: tuple[Any, ...], has_aux: bool) -> tuple[Any, ...]:
-    """`linearize` on the current recording."""
+def vjp(fun: Fun, *args: Any, has_aux: bool = False, **kw: Any) -> Any:
+    """`(fun(*args), pullback)`: `pullback(ct)` is the gradient of all arguments.
+
+    ct: cotangent with the structure and shapes of the value. The pullback returns a
+    tuple, one entry per argument, and computes nothing of `fun` again. Keyword
+    arguments are passed on. has_aux: `fun` returns `(value, aux)`, and the result is
+    `(value, pullback, aux)`.
+
+    ShapeError for a cotangent that does not fit; TypeError for integer arrays.
+
+    >>> import numpy as np, tapec
+    >>> y, pullback = tapec.vjp(np.exp, 0.0)
+    >>> y, pullback(2.0)
+    (1.0, (2.0,))
+    """
+    if state.recording is not None:
+        value, aux, point = _value(fun, args, kw, has_aux)
+        return (value, point.pulled, *aux)
+    program = memoised(_with_map, fun, has_aux, _cotangents)
+    value, aux, residuals, linear = program(*args, **kw)
+
+    def pullback(ct: Any) -> Any:
+        return linear(residuals, ct)
+
+    return (value, pullback, *aux)
+
+
+# --- recorded -----------------------------------------------------------------------
+
+
+class Point:
+    """A function recorded at its arguments: what can be differentiated there."""
+
+    def __init__(self, rec: Recording, fun: Fun, sources: Sources, start: int) -> None:
+        self.rec = rec
+        self.fun = fun
+        self.sources = sources
+        self.start = start
+        self.outs: list[Tensor] = []
+        self.structure = containers.NONE
+
+    def pushed(self, *given: Any) -> Any:
+        """The tangent of the value along directions of the arguments."""
+        tangents = directions(self.fun, self.sources, given)
+        moved = push(self.rec, self.outs, self.sources.wrt, tangents, self.start)
+        return containers.unflatten(self.structure, moved)
+
+    def pulled(self, ct: Any) -> Any:
+        """The gradients of the arguments under a cotangent of the value."""
+        what = f"{name_of(self.fun)} got a cotangent"
+        cts = fit(what, ct, self.structure, [t.type for t in self.outs])
+        seeds = seeds_of(self.rec, self.outs, cts)
+        return self.sources.shaped(pull(self.rec, seeds, self.sources.wrt, self.start))
+
+
+def _value(
+    fun: Fun, args: tuple[Any, ...], kw: dict[str, Any], has_aux: bool
+) -> tuple[Any, list[Any], Point]:
+    """Record `fun`: its value, the rest, and where to differentiate."""
     rec, start = recording()
-    sources = Sources(fun, Selection(range(len(primals))), primals, {})
-    out = fun(*sources.args)
+    point = Point(rec, fun, Sources(fun, Selection(range(len(args))), args, kw), start)
+    out = fun(*point.sources.args, **point.sources.kw)
     value, *aux = out if has_aux else (out,)
-    leaves, structure = containers.flatten(value)
-    outs = [as_tensor(leaf) for leaf in leaves]
-
-    def pushed(*given: Any) -> Any:
-        tangents = directions(fun, sources, given)
-        moved = push(rec, outs, sources.wrt, tangents, start)
-        return containers.unflatten(structure, moved)
-
-    return (value, pushed, *aux)
+    leaves, point.structure = containers.flatten(value)
+    point.outs = [as_tensor(leaf) for leaf in leaves]
+    return value, aux, point
 
 
-def _linearized(fun: Fun, has_aux: bool) -> Compiled:
-    """`fun` with what its derivative needs, and the derivative, as further results."""
+def fit(
+    what: str, tree: Any, structure: containers.Structure, types: Sequence[ArrayType]
+) -> list[Tensor]:
+    """The leaves of `tree` as tensors of these types; ShapeError if it does not fit."""
+    leaves, found = containers.flatten(tree)
+    if found != structure:
+        raise ShapeError(f"{what} of structure {found}, where {structure} is needed")
+    tensors = [as_tensor(leaf) for leaf in leaves]
+    shapes = [t.shape for t in tensors]
+    if shapes != [t.shape for t in types]:
+        wanted = [t.shape for t in types]
+        raise ShapeError(f"{what} of shapes {shapes}, where {wanted} are needed")
+    pairs = zip(tensors, types, strict=True)
+    return [f if f.dtype == t.dtype else f.astype(t.dtype) for f, t in pairs]
+
+
+# --- compiled -----------------------------------------------------------------------
+
+
+def _with_map(fun: Fun, has_aux: bool, linear: Callable[..., Any]) -> Compiled:
+    """`fun`; its further results are a linear map and what the map reads."""
     kept: list[LinearMap] = []  # a result's structure holds its objects weakly
 
-    def body(*args: Any) -> Any:
-        rec, start = recording()
-        sources = Sources(fun, Selection(range(len(args))), args, {})
-        tangents = [filled(rec, t.type, 0.0) for t in sources.wrt]
-        out = fun(*sources.args)
-        value, *aux = out if has_aux else (out,)
-        leaves, structure = containers.flatten(value)
-        outs = [as_tensor(leaf) for leaf in leaves]
-        moved = push(rec, outs, sources.wrt, tangents, start)
-        whole, _ = rec.function([t.value for t in moved], whole=True)
-        linear, residuals = split(whole, [t.value for t in tangents])
-        weak = [type(t.kind) is Weak for t in outs]
-        kept.append(LinearMap(linear, structure, weak))
-        return value, aux, [Tensor(rec, v, v.type) for v in residuals], kept[-1]
+    def body(*args: Any, **kw: Any) -> Any:
+        value, aux, point = _value(fun, args, kw, has_aux)
+        what, given, results, structures = linear(point)
+        whole, _ = point.rec.function([t.value for t in results], whole=True)
+        part, residuals = split(whole, [t.value for t in given])
+        weak = [type(t.kind) is Weak for t in results]
+        kept.append(LinearMap(f"{name_of(fun)} got a {what}", part, structures, weak))
+        read = [Tensor(point.rec, v, v.type) for v in residuals]
+        return value, aux, read, kept[-1]
 
     return Compiled(fun, body)
+
+
+def _tangents(point: Point) -> tuple[Any, ...]:
+    """Directions, the tangents along them, the structures of both."""
+    given = [_unknown(point.rec, t) for t in point.sources.wrt]
+    found = push(point.rec, point.outs, point.sources.wrt, given, point.start)
+    taken = containers.Structure("tuple", None, tuple(point.sources.structures))
+    return "direction", given, found, (taken, point.structure)
+
+
+def _cotangents(point: Point) -> tuple[Any, ...]:
+    """Cotangents, the gradients under them, the structures of both."""
+    given = [_unknown(point.rec, t) for t in point.outs]
+    seeds = seeds_of(point.rec, point.outs, given)
+    found = pull(point.rec, seeds, point.sources.wrt, point.start)
+    gives = containers.Structure("tuple", None, tuple(point.sources.structures))
+    return "cotangent", given, found, (point.structure, gives)
+
+
+def _unknown(rec: Recording, like: Tensor) -> Tensor:
+    """A value to differentiate along; rules may leave out what is plainly zero."""
+    found: Tensor = copy(filled(rec, like.type, 0))
+    return found
 
 
 def split(fn: Function, sources: Sequence[Value]) -> tuple[Function, list[Value]]:
@@ -104,10 +197,10 @@ def split(fn: Function, sources: Sequence[Value]) -> tuple[Function, list[Value]
             ops.append(op)
     read = dict.fromkeys([*(a for op in ops for a in op.args), *fn.results])
     outside = [v for v in read if v not in moving]
+    literals = [v for v in outside if v.prim is const]
     residuals = [v for v in outside if v.prim is not const]
     new = {v: Value(None, (), (), v.type, v.uid) for v in (*residuals, *sources)}
-    new |= {v: v for v in outside if v.prim is const}
-    literals = [v for v in outside if v.prim is const]
+    new |= {v: v for v in literals}
     for op in ops:
         args = tuple([new[a] for a in op.args])
         new[op] = Value(op.prim, args, op.attrs, op.type, op.uid, meta=op.meta)
@@ -120,14 +213,17 @@ def split(fn: Function, sources: Sequence[Value]) -> tuple[Function, list[Value]
 class LinearMap:
     """A derivative at a point: called with what it reads and with directions.
 
-    weak: which results belong to Python numbers.
+    what: names what it takes, for errors. structures: of what it takes and of what it
+    gives. weak: which results belong to Python numbers.
     """
 
     def __init__(
-        self, function: Function, structure: containers.Structure, weak: list[bool]
-    ) -> None:
+        self, what: str, function: Function,
+        structures: tuple[containers.Structure, containers.Structure], weak: list[bool],
+    ) -> None:  # fmt: skip
+        self.what = what
         self.function = function
-        self.structure = structure
+        self.takes, self.gives = structures
         self.weak = weak
 
     @cached_property
@@ -136,23 +232,14 @@ class LinearMap:
 
         return compile_native(pipeline.run(self.function))
 
-    def __call__(self, residuals: list[Any], given: list[Any]) -> Any:
-        n = len(residuals)
-        wanted = self.function.params[n:]
-        tangents = [as_tensor(g) for g in given]
-        if [t.shape for t in tangents] != [p.shape for p in wanted]:
-            raise ShapeError(
-                f"directions of shapes {[t.shape for t in tangents]} for arguments of "
-                f"shapes {[p.shape for p in wanted]}"
-            )
-        fit = [
-            t if t.dtype == p.dtype else t.astype(p.dtype)
-            for t, p in zip(tangents, wanted, strict=True)
-        ]
+    def __call__(self, residuals: list[Any], given: Any) -> Any:
+        wanted = [p.type for p in self.function.params[len(residuals) :]]
+        tensors = fit(self.what, given, self.takes, wanted)
         if state.recording is not None:
-            operands = [*map(as_tensor, residuals), *fit]
+            operands = [*map(as_tensor, residuals), *tensors]
             found: list[Any] = replay(state.recording, self.function, operands)
         else:
-            outs = self._program(*arguments(residuals), *[t.array for t in fit])
-            found = returned(outs, self.weak, [*residuals, *given])
-        return containers.unflatten(self.structure, found)
+            outs = self._program(*arguments(residuals), *[t.array for t in tensors])
+            leaves = [*residuals, *containers.flatten(given)[0]]
+            found = returned(outs, self.weak, leaves)
+        return containers.unflatten(self.gives, found)

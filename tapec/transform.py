@@ -1,4 +1,4 @@
-"""Transformations of functions: `jit`, `grad`, `value_and_grad`, `vjp`.
+"""Transformations of functions: `jit`, `grad`, `value_and_grad`.
 
 Each returns a `Compiled` object: traced per signature, run as native code. Inside a
 tape or another transformed function they record inline, so they compose freely.
@@ -7,9 +7,8 @@ tape or another transformed function they record inline, so they compose freely.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from tapec import containers
 from tapec.compiled import Compiled
@@ -21,7 +20,7 @@ from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, like_sources, name_of
 from tapec.tensor import Tensor, as_tensor
 
-__all__ = ["grad", "jit", "value_and_grad", "vjp"]
+__all__ = ["grad", "jit", "memoised", "pull", "seeds_of", "value_and_grad"]
 
 Fun = Callable[..., Any]
 
@@ -117,35 +116,21 @@ def value_and_grad(
     return Compiled(fun, body, static_argnums, static_argnames)
 
 
-def vjp(fun: Fun, *args: Any, has_aux: bool = False, **kw: Any) -> Any:
-    """`(fun(*args), pullback)`: `pullback(ct)` is the gradient of all arguments.
+# --- programs made once -----------------------------------------------------------
 
-    ct: cotangent with the structure and shapes of the result. The pullback returns a
-    tuple, one entry per argument.
 
-    >>> import numpy as np, tapec
-    >>> y, pullback = tapec.vjp(np.exp, 0.0)
-    >>> y, pullback(2.0)
-    (1.0, (2.0,))
-    """
-    if state.recording is not None:
-        return _vjp_inline(fun, args, kw, has_aux)
-    out = jit(fun)(*args, **kw)
-    aux: tuple[Any, ...] = ()
-    if has_aux:
-        out, extra = out
-        aux = (extra,)
+@lru_cache(maxsize=64)
+def _made(make: Callable[..., Compiled], fun: Fun, *options: Any) -> Compiled:
+    return make(fun, *options)
 
-    def body(ct: Any, args: Any, kw: Any) -> Any:
-        return _vjp_inline(fun, args, kw, has_aux)[1](ct)
 
-    back = Compiled(fun, body)
-
-    def pullback(ct: Any) -> Any:
-        _same_shapes(out, ct)
-        return back(ct, args, kw)
-
-    return (out, pullback, *aux)
+def memoised(make: Callable[..., Compiled], fun: Fun, *options: Any) -> Compiled:
+    """`make(fun, *options)`, the same object when asked again for the same function."""
+    try:
+        hash(fun)
+    except TypeError:
+        return make(fun, *options)
+    return _made(make, fun, *options)
 
 
 # --- recording a gradient inline ------------------------------------------------
@@ -211,31 +196,3 @@ def _scalar_target(fun: Fun, value: Any) -> Tensor:
             "such as its sum or mean (tapec.jacobian and tapec.vjp take arrays)"
         )
     return t
-
-
-def _vjp_inline(
-    fun: Fun, args: tuple[Any, ...], kw: dict[str, Any], has_aux: bool
-) -> tuple[Any, ...]:
-    """`vjp` on the current recording."""
-    rec = state.recording
-    assert rec is not None
-    sources = Sources(fun, Selection(range(len(args))), args, kw)
-    start = rec.position
-    out = fun(*sources.args, **sources.kw)
-    value, *aux = out if has_aux else (out,)
-    outs = [as_tensor(v) for v in containers.flatten(value)[0]]
-
-    def pullback(ct: Any) -> Any:
-        seeds = seeds_of(rec, outs, containers.flatten(ct)[0])
-        return sources.shaped(pull(rec, seeds, sources.wrt, start))
-
-    return (value, pullback, *aux)
-
-
-def _same_shapes(out: Any, ct: Any) -> None:
-    a, b = containers.flatten(out)[0], containers.flatten(ct)[0]
-    if [np.shape(x) for x in a] != [np.shape(x) for x in b]:
-        raise ShapeError(
-            f"cotangent of shapes {[np.shape(x) for x in b]} for results of shapes "
-            f"{[np.shape(x) for x in a]}"
-        )
