@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.native.forms import Read
 from tapec.operators import Operators
 from tapec.recording import Array, array_of
 
@@ -25,22 +26,29 @@ class Bindings:
 
     def __init__(self, fun: Callable[..., Any], sources: list[Any]) -> None:
         self.sources = sources
-        places = {
-            id(get(owner, name)): (get, owner, name)
-            for get, owner, name in _places(fun)
-        }
+        found = [(*place, place[0](*place[1:])) for place in _places(fun)]
+        places = {id(place[3]): place[:3] for place in found}
         self._places = [places.get(id(s)) for s in sources]
         self._types = [(a.dtype, a.shape) for a in map(array_of, sources)]
-        self._numbers = [
-            (get, owner, name, get(owner, name))
-            for get, owner, name in _places(fun)
-            if isinstance(get(owner, name), (int, float, complex, str, type(None)))
+        self._numbers = [place for place in found if isinstance(place[3], _NUMBERS)]
+
+    @property
+    def numbers(self) -> list[Read]:
+        """Names that were bound to numbers, which are part of the version."""
+        return [
+            Read(_KINDS[get], owner, name, before)
+            for get, owner, name, before in self._numbers
         ]
 
     @property
-    def constant(self) -> bool:
-        """Whether nothing that is captured can change."""
-        return not self.sources and not self._numbers
+    def reads(self) -> list[Read]:
+        """How each source is looked up."""
+        return [
+            Read("held", None, "", source)
+            if place is None
+            else Read(_KINDS[place[0]], place[1], place[2], source)
+            for source, place in zip(self.sources, self._places, strict=True)
+        ]
 
     def arrays(self) -> list[Array] | None:
         """Current contents of the sources; None when a version for others is needed."""
@@ -91,6 +99,8 @@ def _attribute(owner: Any, name: str) -> Any:
 
 
 _MISSING = object()
+_KINDS = {_cell: "cell", _global: "item", _attribute: "attribute"}
+_NUMBERS = (int, float, complex, str, type(None))
 
 
 def _places(fun: Any) -> Iterator[tuple[Callable[[Any, str], Any], Any, str]]:

@@ -11,12 +11,27 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tapec.containers import Structure, flatten
-from tapec.native.abi import AVAILABLE
+import numpy as np
+
+from tapec.containers import Static, Structure, flatten
+from tapec.native.abi import AVAILABLE, offset_of
 from tapec.native.callable import use
-from tapec.native.forms import Form, Items, Keys, Leaf, Living, NoEntry, Same
+from tapec.native.forms import (
+    Captured,
+    Form,
+    Forms,
+    Items,
+    Keys,
+    Leaf,
+    Living,
+    NoEntry,
+    Read,
+    Same,
+)
 from tapec.recording import threads_recording
+from tapec.tensor import Tensor
 from tapec.tracing import Traced
+from tapec.variable import Variable
 
 if TYPE_CHECKING:
     from tapec.compiled import Version
@@ -63,18 +78,18 @@ class Entries:
 
 def _entry(version: Version, key: Any, python: Callable[..., Any]) -> Any:
     """The entry for calls with this key (structure and signature), or None."""
-    from tapec.native.entry import Entry, Forms
+    from tapec.native.entry import Entry
 
     direct, traced = version.program.direct, version.traced
-    if direct is None or traced.assigned or not traced.bindings.constant:
+    if direct is None or traced.assigned:
         return None
     try:
-        return Entry(direct, Forms(*_forms(traced, key)), python, threads_recording)
+        return Entry(direct, _forms(traced, key), python, threads_recording)
     except NoEntry:
         return None
 
 
-def _forms(traced: Traced, key: Any) -> tuple[list[Form], Form]:
+def _forms(traced: Traced, key: Any) -> Forms:
     structure, signature = key
     positional, keywords = structure.children
     if keywords.children:
@@ -84,7 +99,20 @@ def _forms(traced: Traced, key: Any) -> tuple[list[Form], Form]:
     dtypes = [r.dtype for r in traced.function.results]
     pairs = enumerate(zip(traced.weak, dtypes, strict=False))
     results = iter([Leaf(n, _PYTHON[d.kind] if w else None) for n, (w, d) in pairs])
-    return arguments, _form(traced.structure, results)
+    result = _form(traced.structure, results)
+    captured = [_captured(read) for read in traced.bindings.reads]
+    return Forms(arguments, result, traced.bindings.numbers, captured)
+
+
+def _captured(read: Read) -> Captured:
+    kind = type(read.value)
+    if kind is Variable:
+        return Captured(read, kind, offset_of(read.value, read.value._array))
+    if kind is Tensor and read.value.known is not None:
+        return Captured(read, kind, offset_of(read.value, read.value.known))
+    if kind is not np.ndarray:
+        raise NoEntry
+    return Captured(read, kind, 0)
 
 
 def _argument(number: int, kind: Any) -> Leaf:
@@ -119,6 +147,8 @@ def _static(key: Any) -> Form:
     if hasattr(key, "value"):
         return Same(key.value)
     reference = getattr(key, "reference", None)
-    if reference is None or flatten(reference())[1].kind != "static":
+    if reference is None:
         raise NoEntry
-    return Living(reference)
+    plain = flatten(reference())[1].kind == "static"
+    mark = Static(reference())
+    return Living(reference, Static, offset_of(mark, mark.value), plain)

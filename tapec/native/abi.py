@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from tapec.native.forms import NoEntry
 from tapec.native.platform import HEADERS
 
-__all__ = ["AVAILABLE", "VECTORCALL_FLAG", "addresses", "word_at"]
+__all__ = ["AVAILABLE", "VECTORCALL_FLAG", "addresses", "offset_of", "word_at"]
 
 NUMBER = 16
 """Where a float, a complex number and a NumPy scalar keep their value."""
@@ -56,6 +57,15 @@ _ARRAY_TYPE, _NEW_ARRAY, _NEW_SCALAR = 2, 94, 60  # places in NumPy's table
 def word_at(address: int) -> Any:
     """The word of memory at an address, to read or to write."""
     return ctypes.c_uint64.from_address(address)
+
+
+def offset_of(thing: Any, value: Any) -> int:
+    """Where an object keeps one of its slots, which now holds `value`."""
+    places = range(TYPE + 8, type(thing).__basicsize__, 8)
+    found = [p for p in places if word_at(id(thing) + p).value == id(value)]
+    if len(found) != 1:
+        raise NoEntry
+    return found[0]
 
 
 @lru_cache(maxsize=1)

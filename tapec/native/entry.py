@@ -17,7 +17,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -25,6 +25,7 @@ import numpy as np
 from tapec.native import abi, engine
 from tapec.native.driver import driver
 from tapec.native.entry_arguments import Found, find
+from tapec.native.entry_captures import look_up
 from tapec.native.entry_code import (
     BUSY,
     CODE,
@@ -39,21 +40,14 @@ from tapec.native.entry_code import (
 )
 from tapec.native.entry_common import common
 from tapec.native.entry_results import Results
-from tapec.native.forms import Form, leaves_of, nodes_of
+from tapec.native.forms import Forms, leaves_of, nodes_of
 from tapec.native.plan import ALIGNMENT
 from tapec.native.program import Direct
 
-__all__ = ["Entry", "Forms"]
+__all__ = ["Entry"]
 
 NUMBER = 2
 """Words of one number in a frame."""
-
-
-class Forms(NamedTuple):
-    """What a call looks like: the positional arguments, and the result."""
-
-    arguments: list[Form]
-    result: Form
 
 
 class _Layout:
@@ -134,7 +128,9 @@ class _Emitter:
     def emit(self) -> Code:
         """The whole function."""
         code = self.code
-        found = find(code, self.forms.arguments, self.direct.params)
+        found = Found()
+        look_up(code, self.forms, self.direct.params, found)
+        find(code, self.forms.arguments, self.direct.params, found)
         self._take_frame()
         self._enter(found)
         owned = code.place(self.frame, self.layout.owned)

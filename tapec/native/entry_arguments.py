@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 
 from tapec.ir import ArrayType
 from tapec.native import abi
-from tapec.native.entry_code import BYTE, INT, POINTER, WORD, Code, number, word
+from tapec.native.entry_code import BIT, BYTE, INT, WORD, Code, number, word
 from tapec.native.forms import Form, Items, Keys, Leaf, Living, NoEntry, Same
 from tapec.native.platform import HEADERS
 
@@ -30,15 +31,13 @@ class Found:
         self.integers: dict[int, Any] = {}
 
 
-def find(code: Code, forms: list[Form], types: list[ArrayType]) -> Found:
+def find(code: Code, forms: list[Form], types: list[ArrayType], found: Found) -> None:
     """Check the arguments of a call against `forms`; leaf n is of `types[n]`."""
     _, arguments, count, _, _ = code.function.args
     given = code.at.and_(count, number(abi.CLOSEST - 1))
     code.require(code.same(given, number(len(forms))))
-    found = Found()
     for i, form in enumerate(forms):
         _find(code, code.item(arguments, i), form, types, found)
-    return found
 
 
 def _find(
@@ -54,8 +53,7 @@ def _find(
     elif isinstance(form, Same):
         code.require(code.same(thing, code.constant(id(form.value))))
     elif isinstance(form, Living):
-        reference = code.constant(id(form.reference))
-        code.require(code.same(thing, code.field(reference, abi.REFERENT)))
+        _find_living(code, thing, form)
     elif isinstance(form, Items):
         for i, child in enumerate(form.children):
             if i == 0:
@@ -65,6 +63,20 @@ def _find(
             _items(code, thing, form)
     else:
         _find_in_dict(code, thing, form, types, found)
+
+
+def _find_living(code: Code, thing: Any, form: Living) -> None:
+    """The object of a weak reference, in its mark or without."""
+
+    def unmarked() -> Any:
+        if not form.plain:
+            code.require(ir.Constant(BIT, 0))
+        return thing
+
+    marked = code.is_of(thing, form.mark)
+    inner = code.either(marked, lambda: code.field(thing, form.offset), unmarked)
+    reference = code.constant(id(form.reference))
+    code.require(code.same(inner, code.field(reference, abi.REFERENT)))
 
 
 def _items(code: Code, thing: Any, form: Items) -> Any:
@@ -123,20 +135,13 @@ def array(code: Code, thing: Any, type_: ArrayType) -> Any:
 
 def _array_or_scalar(code: Code, thing: Any, type_: ArrayType) -> Any:
     """An array without axes, or NumPy's scalar of the dtype."""
-    blocks = [code.function.append_basic_block(n) for n in ("array", "scalar", "both")]
-    code.at.cbranch(code.is_of(thing, np.ndarray), *blocks[:2])
-    code.at.position_at_end(blocks[0])
-    ways = [(_data(code, thing, type_), code.at.block)]
-    code.at.branch(blocks[2])
-    code.at.position_at_end(blocks[1])
-    code.require(code.is_of(thing, type_.dtype.type))
-    ways.append((code.inside(thing, abi.NUMBER), code.at.block))
-    code.at.branch(blocks[2])
-    code.at.position_at_end(blocks[2])
-    data = code.at.phi(POINTER)
-    for way in ways:
-        data.add_incoming(*way)
-    return data
+
+    def scalar() -> Any:
+        code.require(code.is_of(thing, type_.dtype.type))
+        return code.inside(thing, abi.NUMBER)
+
+    is_array = code.is_of(thing, np.ndarray)
+    return code.either(is_array, lambda: _data(code, thing, type_), scalar)
 
 
 def _data(code: Code, thing: Any, type_: ArrayType) -> Any:

@@ -12,6 +12,7 @@ addresses of types, extents, steps. It begins with
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -24,6 +25,7 @@ INT, WORD, BYTE, BIT = (ir.IntType(n) for n in (64, 32, 8, 1))
 POINTER, DOUBLE, VOID = ir.PointerType(), ir.DoubleType(), ir.VoidType()
 NULL = ir.Constant(POINTER, None)
 ENTRY = ir.FunctionType(POINTER, [POINTER, POINTER, INT, POINTER, POINTER])
+Emit = Callable[[], Any]
 
 CODE, NEXT, FRAMES, PYTHON, BUSY = range(5)
 HEAD = 5
@@ -109,6 +111,22 @@ class Code:
         on = self.function.append_basic_block("on")
         self.at.cbranch(condition, on, other).set_weights([99, 1])
         self.at.position_at_end(on)
+
+    def either(self, condition: Any, yes: Emit, no: Emit) -> Any:
+        """An address, found in one of two ways."""
+        both = self.function.append_basic_block("both")
+        ways = [self.function.append_basic_block(name) for name in ("yes", "no")]
+        self.at.cbranch(condition, *ways)
+        found = []
+        for way, emit in zip(ways, (yes, no), strict=True):
+            self.at.position_at_end(way)
+            found.append((emit(), self.at.block))
+            self.at.branch(both)
+        self.at.position_at_end(both)
+        address = self.at.phi(POINTER)
+        for value, block in found:
+            address.add_incoming(value, block)
+        return address
 
     def same(self, a: Any, b: Any) -> Any:
         """Whether two words are equal."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 __all__ = [
+    "Captured",
     "Form",
+    "Forms",
     "Items",
     "Keys",
     "Leaf",
     "Living",
     "NoEntry",
+    "Read",
     "Same",
     "leaves_of",
     "nodes_of",
@@ -38,9 +41,15 @@ class Same(NamedTuple):
 
 
 class Living(NamedTuple):
-    """The object of a weak reference, while it lives; as an argument only."""
+    """The object of a weak reference, while it lives; as an argument only.
+
+    It may come wrapped in a `mark`, which has it at an offset, or `plain` too.
+    """
 
     reference: Any
+    mark: type
+    offset: int
+    plain: bool
 
 
 class Items(NamedTuple):
@@ -55,6 +64,39 @@ class Keys(NamedTuple):
 
     keys: tuple[Any, ...]
     children: tuple[Any, ...]
+
+
+class Read(NamedTuple):
+    """Where a captured name is looked up, and what it was when the version was made.
+
+    kind: `cell`, `item` (of a dict), `attribute`, or `held` (nothing is looked up).
+    """
+
+    kind: str
+    owner: Any
+    name: str
+    value: Any
+
+
+class Captured(NamedTuple):
+    """A captured array, or an object of exactly this kind that has one at an offset."""
+
+    read: Read
+    kind: type
+    offset: int
+
+
+class Forms(NamedTuple):
+    """What a call looks like.
+
+    arguments: the positional ones. result: what is returned. same: names that must be
+    bound to the same objects. captured: arrays that follow the arguments.
+    """
+
+    arguments: list[Form]
+    result: Form
+    same: list[Read]
+    captured: list[Captured]
 
 
 Form = Leaf | Same | Living | Items | Keys
