@@ -1,0 +1,142 @@
+"""The function with loops in the place of the rounds they were found in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tapec.ir import Constant, Emitter, Function, Value
+from tapec.ops.const import const, item
+from tapec.ops.control import scan
+from tapec.ops.shape import broadcast_to
+from tapec.passes.rolling import supply
+from tapec.passes.rolling.body import Body
+from tapec.passes.rolling.flat import Flat
+from tapec.passes.rolling.needs import Needs
+from tapec.passes.rolling.plan import Loop
+
+__all__ = ["rebuilt"]
+
+Roll = Callable[[Function], Function]
+
+
+def rebuilt(fn: Function, flat: Flat, loops: list[Loop], roll: Roll) -> Function:
+    """`fn` with `loops`, which stand in order; `roll` finds those inside them."""
+    made = _Rebuilt(fn, flat, roll)
+    place = flat.first
+    for loop in loops:
+        made.copy(place, loop.begin)
+        made.loop(loop)
+        place = loop.end
+    made.copy(place, flat.count)
+    results = [made.value(i) for i in flat.results.tolist()]
+    return Function(fn.name, fn.params, made.emit.ops, results)
+
+
+class _Rebuilt:
+    """The function under construction.
+
+    new: what stands for the values that did not stay as they were.
+    """
+
+    def __init__(self, fn: Function, flat: Flat, roll: Roll) -> None:
+        self.flat = flat
+        self.uid = fn.next_uid
+        self.emit = Emitter(self.uid)
+        self.roll = roll
+        self.new: dict[int, Value | supply.Part] = {}
+        self._consts = len(fn.params)
+
+    # values
+
+    def part(self, i: int) -> Value | supply.Part:
+        """What stands for value `i`; an element of a loop's outputs stays inside."""
+        found = self.new.get(i)
+        if found is None:
+            found = self.flat.values[i]
+            if self._consts <= i < self.flat.first:
+                self.new[i] = self.emit.keep(found)
+        return found
+
+    def value(self, i: int) -> Value:
+        """What stands for value `i`."""
+        found = self.part(i)
+        if isinstance(found, supply.Part):
+            found = self.new[i] = supply.element(self.emit, found)
+        return found
+
+    # ops that stay
+
+    def copy(self, begin: int, end: int) -> None:
+        """Ops from `begin` to `end`, on the new operands."""
+        starts = self.flat.start[begin : end + 1].tolist()
+        args = self.flat.args[starts[0] : starts[-1]].tolist()
+        first = starts[0]
+        for i, a, b in zip(range(begin, end), starts, starts[1:], strict=False):
+            self._copy(i, args[a - first : b - first])
+
+    def _copy(self, i: int, args: list[int]) -> None:
+        op = self.flat.values[i]
+        new = self.new
+        if op.prim.name == "reshape":
+            part = self.part(args[0])
+            if isinstance(part, supply.Part):
+                new[i] = part._replace(shape=op.shape)
+                return
+        elif op.prim.name == "concatenate":
+            parts = [self.part(a) for a in args]
+            if any(isinstance(p, supply.Part) for p in parts):
+                found = supply.joined(self.emit, parts, op.attr("axis"))
+                if found is not None:
+                    new[i] = found
+                    return
+        operands = tuple([self.value(a) for a in args])
+        if operands == op.args:
+            self.emit.keep(op)
+        else:
+            new[i] = self.emit.keep(
+                Value(op.prim, operands, op.attrs, op.type, op.uid, op.name, op.meta)
+            )
+
+    # loops
+
+    def loop(self, loop: Loop) -> None:
+        """The loop, and what its last round alone has to do."""
+        needs = Needs(self.flat, loop)
+        if needs.live:
+            self._scan(loop, needs)
+        for i in needs.tail:
+            a, b = self.flat.start[i : i + 2].tolist()
+            self._copy(i, self.flat.args[a:b].tolist())
+
+    def _scan(self, loop: Loop, needs: Needs) -> None:
+        body = Body(self, loop, needs.live, self.uid)
+        last = {i: body.carry(c) for i, c in needs.finals(body.carries).items()}
+        starts = [self._start(c.starts, param) for c, param in body.carries.items()]
+        fixed = [self.value(i) for i in body.fixed]
+        xs = [rows for rows, _ in body.xs.values()]
+        op = self.emit.new(
+            scan, *starts, *fixed, *xs, body=self.roll(body.function(needs.stacked)),
+            carries=len(starts), invariants=len(fixed), length=loop.trips,
+            reverse=False, like=self.flat.values[loop.begin],
+        )  # fmt: skip
+        number = {param: k for k, param in enumerate(body.carries.values())}
+        for i, param in last.items():
+            self.new[i] = self.emit.new(item, op, index=number[param])
+        for k, o in enumerate(needs.stacked, len(starts)):
+            stack = self.emit.new(item, op, index=k)
+            for i in needs.rounds[o]:
+                t = (i - loop.begin) // loop.period
+                self.new[i] = supply.Part(stack, t, stack.shape[1:])
+
+    def _start(self, starts: tuple[int, ...], param: Value) -> Value:
+        """The initial value of a carry; zeros if nothing reads it."""
+        if starts[0] < 0:
+            array = np.zeros((), param.dtype)
+            value = self.emit.new(const, value=Constant(array))
+        else:
+            value = self.value(starts[0])
+        if value.shape == param.shape:
+            return value
+        return self.emit.new(broadcast_to, value, shape=param.shape)
