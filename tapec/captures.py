@@ -99,7 +99,7 @@ def _attribute(owner: Any, name: str) -> Any:
 
 
 _MISSING = object()
-_KINDS = {_cell: "cell", _global: "item", _attribute: "attribute"}
+_KINDS: dict[Any, str] = {_cell: "cell", _global: "item", _attribute: "attribute"}
 _NUMBERS = (int, float, complex, str, type(None))
 
 
