@@ -15,7 +15,7 @@ from tapec.passes.rules import differentiable, filled
 from tapec.recording import Trace, recording_in, state
 from tapec.tensor import Tensor
 
-__all__ = ["Pushed", "pushed", "scan_jvp"]
+__all__ = ["Pushed", "closed", "interleaved", "pushed", "scan_jvp"]
 
 
 class Pushed(NamedTuple):
@@ -55,7 +55,7 @@ def scan_jvp(
     rec = state.recording
     assert rec is not None
     given = {i: t for i, t in enumerate(tangents) if t is not None}
-    step = _closed(body, carries, given)
+    step = closed(body, carries, given)
     for i in step.moving:
         if i not in given:
             given[i] = filled(rec, args[i].type, 0.0)
@@ -65,7 +65,7 @@ def scan_jvp(
     found = scan(
         *[x for part, more in zip(cuts, moving, strict=True)
           for x in (*[args[i] for i in part], *[given[i] for i in more])],
-        body=_interleaved(step, carries, cuts, moving),
+        body=interleaved(step, carries, cuts, moving),
         carries=carries + len(moving[0]), invariants=invariants + len(moving[1]),
         length=length, reverse=reverse,
     )  # fmt: skip
@@ -79,7 +79,7 @@ def scan_jvp(
     return back
 
 
-def _closed(body: Function, carries: int, given: dict[int, Any]) -> Pushed:
+def closed(body: Function, carries: int, given: dict[int, Any]) -> Pushed:
     """The derivative of a step, with every carry whose tangent becomes nonzero."""
     moving = {i for i in given if differentiable(body.params[i].type)}
     while True:
@@ -90,7 +90,7 @@ def _closed(body: Function, carries: int, given: dict[int, Any]) -> Pushed:
         moving |= reached
 
 
-def _interleaved(
+def interleaved(
     step: Pushed, carries: int, cuts: list[range], moving: list[list[int]]
 ) -> Function:
     """The body with carries, invariants and inputs together with their tangents."""

@@ -25,7 +25,7 @@ from tapec.passes.residuals import chosen, repeated
 from tapec.passes.rules import filled
 from tapec.recording import state
 
-__all__ = ["scan_vjp"]
+__all__ = ["Reverse", "closed", "longer", "scan_vjp", "zero"]
 
 
 def scan_vjp(
@@ -34,7 +34,7 @@ def scan_vjp(
 ) -> list[Any]:  # fmt: skip
     """The cotangents of the operands; None where there is none."""
     seeded = [i for i, c in enumerate(ct) if not is_zero(c)]
-    step, seeded = _closed(body, carries, seeded)
+    step, seeded = closed(body, carries, seeded)
     shared = carries + invariants
     free = {*step.params[carries:]}
     stored = chosen(step.reads, free, length)
@@ -70,7 +70,7 @@ def _recording() -> Any:
     return state.recording
 
 
-def _closed(
+def closed(
     body: Function, carries: int, seeded: list[int]
 ) -> tuple[Joint, list[int]]:
     """The gradient of a step, with every carry whose cotangent becomes nonzero."""
@@ -92,12 +92,16 @@ def _residuals(
     known = dict(zip(step.results[carries:], out[carries:], strict=True))
     new = [v for v in stored if v not in known]
     if new:
-        results = (*step.results, *new)
-        ops = repeated(step.function, results, step.params)
-        longer = Function("body", step.params, ops, results)
-        every = scan(*args, body=longer, **attrs)
+        every = scan(*args, body=longer(step, new), **attrs)
         known.update(zip(new, every[len(step.results) :], strict=True))
     return [known[v] for v in stored]
+
+
+def longer(step: Joint, stored: list[Value]) -> Function:
+    """The forward half of a step with more results."""
+    results = (*step.results, *stored)
+    ops = repeated(step.function, results, step.params)
+    return Function("body", step.params, ops, results)
 
 
 class Reverse:
@@ -105,12 +109,13 @@ class Reverse:
 
     bars: the carries with a cotangent. accumulated: operands whose cotangents are sums
     over the steps. read: invariants and inputs of the forward scan that it needs.
-    places: the operand that each of its results is the cotangent of.
+    places: the operand that each of its results is the cotangent of. whole: whether it
+    has every invariant as a parameter, read or not.
     """
 
     def __init__(
         self, step: Joint, stored: list[Value], seeded: list[int], carries: int,
-        invariants: int,
+        invariants: int, whole: bool = False,
     ) -> None:  # fmt: skip
         shared = carries + invariants
         there = {i for i, g in enumerate(step.grads) if g is not None}
@@ -123,7 +128,9 @@ class Reverse:
         wanted = {a for op in self.ops for a in op.args}
         wanted |= {g for g in step.grads if g is not None}
         self.read = [
-            i for i, p in enumerate(step.params) if i >= carries and p in wanted
+            i
+            for i, p in enumerate(step.params)
+            if i >= carries and (p in wanted or whole)
         ]
         self.function = self._function(stored, seeded, carries, shared)
 

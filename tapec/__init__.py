@@ -5,9 +5,9 @@ as text you can read.
 """
 
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
-from tapec.checking import check_grads
 from tapec.branching import cond, switch
-from tapec.control import fori_loop, scan
+from tapec.checking import check_grads
+from tapec.control import fori_loop, scan, while_loop
 from tapec.custom import custom_gradient
 from tapec.derivatives import hessian, jacfwd, jacobian, jacrev
 from tapec.errors import (
@@ -68,4 +68,5 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from tapec import containers
 from tapec.bodies import Body, trace_step
 from tapec.captures import function_code
-from tapec.carries import flat, here, kind_of, type_of
+from tapec.carries import flat, here, shared, type_of
 from tapec.containers import Structure
 from tapec.errors import DTypeError, ShapeError, TraceError
 from tapec.ir import ArrayType, Emitter, Function, Value
@@ -45,7 +45,7 @@ def cond(
     if not isinstance(pred, Operators) or state.recording is None:
         _scalar("cond", "pred", pred)
         return (true_fun if bool(_number(pred)) else false_fun)(*operands)
-    chosen = as_tensor(pred)
+    chosen: Any = as_tensor(pred)
     _scalar("cond", "pred", chosen)
     if chosen.dtype != np.bool_:
         chosen = np.not_equal(chosen, 0)
@@ -92,7 +92,8 @@ def _recorded(
     kinds = [t.kind for t in tensors]
     traced = [_traced(op, f, kinds, structure) for f in branches]
     _same_structure(op, traced)
-    bodies, captured = _shared([t.function for t in traced], len(kinds), traced)
+    rows = [(t.function, t.captured) for t in traced]
+    bodies, captured = shared(rows, len(kinds))
     results = _agreed(op, traced)
     attrs = {
         f"branch{number}": _fitted(body, [type_of(k) for k in results])
@@ -120,26 +121,6 @@ def _same_structure(op: str, traced: Sequence[Body]) -> None:
         if body.structure != first:
             text = f"{op}: the branches return {first!r} and {body.structure!r}"
             raise here(TraceError(text))
-
-
-def _shared(
-    bodies: Sequence[Function], own: int, traced: Sequence[Body]
-) -> tuple[list[Function], list[Tensor]]:
-    """The branches with the values that any of them captured as parameters of each."""
-    captured: dict[int, Any] = {}
-    for t in traced:
-        captured |= {id(c): c for c in t.captured}
-    made = []
-    for fn, t in zip(bodies, traced, strict=True):
-        there = {id(c): p for c, p in zip(t.captured, fn.params[own:], strict=True)}
-        emit = Emitter(fn.next_uid)
-        params = list(fn.params[:own])
-        for key, c in captured.items():
-            if key not in there:
-                there[key] = emit.make(None, (), (), type_of(kind_of(c)))
-            params.append(there[key])
-        made.append(Function(fn.name, params, fn.ops, fn.results))
-    return made, [as_tensor(c) for c in captured.values()]
 
 
 def _agreed(op: str, traced: Sequence[Body]) -> list[Kind]:

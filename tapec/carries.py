@@ -15,7 +15,7 @@ from tapec import containers
 from tapec.bodies import Body, trace_step
 from tapec.containers import LEAF, Structure
 from tapec.errors import DTypeError, ShapeError, TraceError, at
-from tapec.ir import ArrayType, Function
+from tapec.ir import ArrayType, Emitter, Function
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.primitive import result_dtype
@@ -28,6 +28,7 @@ __all__ = [
     "flat",
     "here",
     "kind_of",
+    "shared",
     "step_result",
     "traced_step",
     "type_of",
@@ -159,6 +160,26 @@ def step_result(op: str, returned: Any) -> tuple[Any, Any]:
         text = f"{op}: the step must return (carry, output), not one {kind}"
         raise here(TraceError(text))
     return returned
+
+
+def shared(
+    rows: Sequence[tuple[Function, Sequence[Any]]], own: int
+) -> tuple[list[Function], list[Tensor]]:
+    """Functions with what each captured, given one list of captured values.
+
+    The parameters are the `own` first ones, then one for each value that any captured.
+    """
+    every = {id(c): c for _, captured in rows for c in captured}
+    made = []
+    for fn, captured in rows:
+        known = {id(c): p for c, p in zip(captured, fn.params[own:], strict=True)}
+        emit = Emitter(fn.next_uid)
+        params = list(fn.params[:own])
+        for key, c in every.items():
+            p = known.get(key)
+            params.append(p or emit.make(None, (), (), type_of(kind_of(c))))
+        made.append(Function(fn.name, params, fn.ops, fn.results))
+    return made, [as_tensor(c) for c in every.values()]
 
 
 class Step:

@@ -13,17 +13,21 @@ from typing import Any
 import numpy as np
 
 from tapec import containers
+from tapec.bodies import trace_step
 from tapec.captures import function_code
-from tapec.carries import Carry, flat, here, traced_step
+from tapec.carries import Carry, flat, here, shared, traced_step
+from tapec.containers import Structure
 from tapec.eager import eager_scan
 from tapec.errors import ShapeError, TraceError
 from tapec.ir import ArrayType
+from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.control import scan as scan_op
+from tapec.ops.while_loop import while_loop as while_op
 from tapec.recording import state
 from tapec.tensor import Tensor, as_tensor
 
-__all__ = ["fori_loop", "scan"]
+__all__ = ["fori_loop", "scan", "while_loop"]
 
 
 def scan(
@@ -124,16 +128,75 @@ def fori_loop(
     >>> tapec.fori_loop(0, 5, lambda i, c: c + i, 0)
     10
     """
-    if state.recording is None:
-        carry = init
-        for i in range(int(lower), int(upper)):
-            carry = body(i, carry)
-        return carry
+    if isinstance(lower, Operators) or isinstance(upper, Operators):
+        _, last = while_loop(
+            lambda c: c[0] < upper,
+            lambda c: (c[0] + 1, body(*c)),
+            (lower, init),
+        )
+        return last
 
     def step(c: Any, x: Any) -> Any:
         i, carry = c
         return (i + 1, body(i, carry)), None
 
-    steps = max(0, int(upper) - int(lower))
-    (_, last), _ = scan(step, (int(lower), init), length=steps)
+    first, steps = int(lower), max(0, int(upper) - int(lower))
+    (_, last), _ = scan(step, (first, init), length=steps)
     return last
+
+
+def while_loop(
+    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any
+) -> Any:
+    """`carry = body_fun(carry)` as long as `cond_fun(carry)`; the last carry.
+
+    The number of steps is that of each run, and none is possible. Gradients keep a
+    record of the carries, so memory grows with the number of steps.
+
+    >>> import tapec
+    >>> root = lambda a: tapec.while_loop(
+    ...     lambda x: abs(x * x - a) > 1e-9, lambda x: (x + a / x) / 2, 1.0)
+    >>> round(root(2.0), 6), round(tapec.grad(root)(2.0), 6)
+    (1.414214, 0.353553)
+    """
+    leaves, structure = flat(init)
+    if state.recording is None:
+        carry = Carry("while_loop", leaves, structure)
+        while _holds(cond_fun(containers.unflatten(structure, leaves))):
+            leaves = carry.back(body_fun(containers.unflatten(structure, leaves)))
+        return containers.unflatten(structure, leaves)
+    start = [as_tensor(x) for x in leaves]
+    carry = Carry("while_loop", start, structure)
+
+    def step(c: Any, x: Any) -> Any:
+        return body_fun(c), None
+
+    none = flat(None)[1]
+    body = traced_step("while_loop", step, carry, [], none, function_code(body_fun))
+    one = Structure("tuple", None, (structure,))
+    test = trace_step(
+        lambda c: _truth(cond_fun(c)), carry.kinds, one, "while_loop",
+        function_code(cond_fun),
+    )  # fmt: skip
+    rows = [(test.function, test.captured), (body.function, body.captured)]
+    (cond, body_fn), captured = shared(rows, carry.size)
+    found = while_op(
+        *_started(start, carry), *captured, cond=cond, body=body_fn, carries=carry.size
+    )
+    return containers.unflatten(structure, _finals(found, carry))
+
+
+def _truth(x: Any) -> Any:
+    """What a condition returned, as a boolean scalar."""
+    (leaf,) = flat(x)[0] or [None]
+    if leaf is None or np.shape(leaf) != ():
+        text = "while_loop: the condition must be a scalar, not "
+        what = type(x).__name__ if leaf is None else f"of shape {np.shape(leaf)}"
+        raise here(ShapeError(text + what))
+    t = as_tensor(leaf)
+    return t if t.dtype == np.bool_ else np.not_equal(t, 0)
+
+
+def _holds(x: Any) -> bool:
+    t = _truth(x)
+    return bool(t.array if isinstance(t, Operators) else t)

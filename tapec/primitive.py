@@ -216,7 +216,9 @@ def resolve_ufunc(
     ufunc: np.ufunc, dtypes: tuple[Any, ...]
 ) -> tuple[np.dtype[Any], ...]:
     """Dtypes of the loop NumPy would run: operands, then result (NEP 50)."""
-    given = (np.dtype(np.bool_) if d is bool else d for d in dtypes)
+    given = [np.dtype(np.bool_) if d is bool else d for d in dtypes]
+    if all(d is int for d in given):  # NumPy would compare Python's own integers
+        given = [np.dtype(np.int64)] * len(given)
     try:
         return ufunc.resolve_dtypes((*given, *[None] * ufunc.nout))
     except TypeError:

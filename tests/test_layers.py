@@ -50,6 +50,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("operators", "numpy"): "x[i] is the namespace's getitem",
     ("ops.branches", "passes"): "the gradient of a branch is made of that of its body",
     ("ops.control", "passes"): "the gradient of a loop is made of that of its body",
+    ("ops.while_loop", "passes"): "the gradient of a loop is made of that of its body",
     ("tensor", "numpy"): "x[i] = v is the namespace's setitem",
     ("variable", "numpy"): "x[i] = v is the namespace's setitem",
 }
