@@ -52,6 +52,8 @@ class Bindings:
 
     def arrays(self) -> list[Array] | None:
         """Current contents of the sources; None when a version for others is needed."""
+        if not self.sources and not self._numbers:
+            return []
         for get, owner, name, before in self._numbers:
             now = get(owner, name)
             if now is not before and (type(now) is not type(before) or now != before):

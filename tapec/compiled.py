@@ -13,17 +13,19 @@ from typing import Any
 import numpy as np
 
 from tapec import containers
+from tapec.containers import PLAIN
 from tapec.direct import Entries
 from tapec.errors import CheckFailed, excerpt
 from tapec.interpret import evaluate
 from tapec.ir import Function
+from tapec.methods import Method
 from tapec.native.callable import Called, called_directly
 from tapec.operators import Operators
 from tapec.passes import pipeline
 from tapec.recording import Array, state
 from tapec.tensor import Tensor
 from tapec.tracing import Traced, example_of, signature_of, trace
-from tapec.variable import commit
+from tapec.variable import Variable, commit
 
 __all__ = ["Compiled", "Version", "arguments", "returned"]
 
@@ -45,9 +47,11 @@ class Version:
         captured = self.traced.bindings.arrays()
         if captured is None:
             raise CheckFailed
-        inputs = [*arguments(leaves), *captured]
-        run = functools.partial(evaluate, self.traced.function)
-        outs = (run if interpreted else self.program)(*inputs)
+        inputs = arguments(leaves) + captured
+        if interpreted:
+            outs = evaluate(self.traced.function, *inputs)
+        else:
+            outs = self.program(*inputs)
         n = len(self.traced.weak)
         if self.traced.assigned:
             commit(self.traced.assigned, list(outs[n:]))
@@ -57,30 +61,28 @@ class Version:
 
 def arguments(leaves: Sequence[Any]) -> list[Array]:
     """Arrays for the parameters; a variable is captured, not passed."""
-    from tapec.variable import Variable
+    if not PLAIN.issuperset(map(type, leaves)):
+        leaves = [x for x in leaves if not isinstance(x, Variable)]
+    return [x if type(x) is np.ndarray else example_of(x) for x in leaves]
 
-    return [
-        x if type(x) is np.ndarray else example_of(x)
-        for x in leaves
-        if not isinstance(x, Variable)
-    ]
+
+def has_tensors(leaves: Sequence[Any]) -> bool:
+    """Whether there is a tensor or variable among arrays and numbers."""
+    if PLAIN.issuperset(map(type, leaves)):
+        return False
+    return any(isinstance(x, Operators) for x in leaves)
 
 
 def returned(
     outs: Sequence[Array], weak: list[bool], leaves: Sequence[Any]
 ) -> list[Any]:
     """Results of the kind of the arguments: tensors, or arrays and numbers."""
-    tensors = any(isinstance(x, Operators) for x in leaves)
-    pairs = zip(outs, weak, strict=True)
-    return [_as_caller_has_it(out, is_weak, tensors) for out, is_weak in pairs]
-
-
-def _as_caller_has_it(out: Array, weak: bool, tensors: bool) -> Any:
-    if tensors:
-        return Tensor.holding(out)
-    if out.ndim:
-        return out
-    return out.item() if weak else out[()]
+    if has_tensors(leaves):
+        return [Tensor.holding(out) for out in outs]
+    return [
+        out if out.ndim else out.item() if is_weak else out[()]
+        for out, is_weak in zip(outs, weak, strict=True)
+    ]
 
 
 @called_directly
@@ -133,7 +135,7 @@ class Compiled(Called):
     ) -> tuple[list[Any], containers.Structure]:
         if self._static_names:
             args, kw = _mark_static(self.fun, self._static_names, args, kw)
-        return containers.flatten((args, kw))
+        return containers.flatten_call(args, kw)
 
     # versions
 
@@ -237,28 +239,12 @@ class Compiled(Called):
         inputs = [*arguments(leaves), *(traced.bindings.arrays() or ())]
         return Inspection(traced.function, inputs, traced.bindings.describe())
 
+    def __reduce__(self) -> str:
+        """As functions do: pickled by name, and its own copy."""
+        return str(self.__dict__.get("__qualname__", self.__name__))
+
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}, {len(self.signatures)} versions>"
-
-
-class Method:
-    """A compiled function bound to an instance, which is not traced but looked into."""
-
-    def __init__(self, compiled: Compiled, instance: Any) -> None:
-        self._compiled = compiled
-        self._self = containers.Static(instance)
-
-    def __call__(self, *args: Any, **kw: Any) -> Any:
-        if state.recording is not None:
-            return self._compiled(self._self.value, *args, **kw)
-        return self._compiled(self._self, *args, **kw)
-
-    def inspect(self, *args: Any, **kw: Any) -> Any:
-        """See `Compiled.inspect`."""
-        return self._compiled.inspect(self._self, *args, **kw)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._compiled, name)
 
 
 def _static_names(

@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import types
-import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from tapec.operators import Operators
+from tapec.statics import Static, static_key
 
-__all__ = ["Static", "Structure", "flatten", "is_leaf", "map_leaves", "unflatten"]
+__all__ = [
+    "PLAIN",
+    "Static",
+    "Structure",
+    "flatten",
+    "flatten_call",
+    "is_leaf",
+    "map_leaves",
+    "unflatten",
+]
 
-_BY_VALUE = (str, bytes, bool, enum.Enum, type, np.dtype, slice)
+LONG_ROW = 64
+
+PLAIN = frozenset((np.ndarray, float, int, complex))
+"""Most leaves are of exactly these types."""
 
 
 class Structure:
@@ -79,108 +89,8 @@ class Structure:
         return f"{self.kind}({inner})"
 
 
-class Static:
-    """Marks an argument that is part of the structure, whatever it is."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
 LEAF = Structure("leaf")
 NONE = Structure("none")
-
-
-class _Identity:
-    """An object of the structure: equal to itself only, and not kept alive."""
-
-    __slots__ = ("_id", "_ref", "reference")
-
-    def __init__(self, value: Any) -> None:
-        self._id = id(value)
-        self.reference: weakref.ref[Any] | None = None
-        self._ref: Callable[[], Any] = lambda: value
-        with suppress(TypeError):
-            self._ref = self.reference = weakref.ref(value)
-
-    def get(self) -> Any:
-        return self._ref()
-
-    def __hash__(self) -> int:
-        return hash(self._id)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Identity) or self._id != other._id:
-            return False
-        return self.get() is other.get() is not None
-
-    def __repr__(self) -> str:
-        return f"<{type(self.get()).__name__}>"
-
-
-class _Code:
-    """A function of the structure: equal when code, defaults and cells are."""
-
-    __slots__ = ("function", "key")
-
-    def __init__(self, function: types.FunctionType) -> None:
-        cells = [static_key(c.cell_contents) for c in function.__closure__ or ()]
-        defaults = [static_key(d) for d in function.__defaults__ or ()]
-        self.key = (function.__code__, tuple(cells), tuple(defaults))
-        self.function = function
-
-    def get(self) -> Any:
-        return self.function
-
-    def __hash__(self) -> int:
-        return hash(self.function.__code__.co_name)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Code) and self.key == other.key
-
-    def __repr__(self) -> str:
-        return self.function.__qualname__
-
-
-class _ByValue:
-    """A plain value of the structure; `True` and `1` differ."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def get(self) -> Any:
-        return self.value
-
-    def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, _ByValue)
-            and type(other.value) is type(self.value)
-            and bool(other.value == self.value)
-        )
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-
-def static_key(value: Any) -> Any:
-    """A hashable stand-in for something that is not a leaf."""
-    if isinstance(value, (*_BY_VALUE, int, float, complex, type(None))):
-        return _ByValue(value)
-    if isinstance(value, types.FunctionType):
-        return _Code(value)
-    if isinstance(value, (tuple, frozenset)):
-        try:
-            hash(value)
-        except TypeError:
-            return _Identity(value)
-        return _ByValue(value)
-    return _Identity(value)
 
 
 def is_leaf(x: Any) -> bool:
@@ -196,29 +106,69 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     return leaves, _flatten(tree, leaves)
 
 
+def flatten_call(
+    args: tuple[Any, ...], kw: dict[str, Any]
+) -> tuple[list[Any], Structure]:
+    """`flatten((args, kw))`, quickly where there are no keywords."""
+    if kw:
+        return flatten((args, kw))
+    leaves: list[Any] = []
+    structure = _flatten(args, leaves)
+    found = _calls.get(structure)
+    if found is None:
+        found = Structure("tuple", None, (structure, NO_KEYWORDS))
+        if len(leaves) == len(structure.children) <= LONG_ROW:
+            _calls[structure] = found
+    return leaves, found
+
+
+_rows: dict[tuple[str, int], Structure] = {}
+"""Tuples and lists of leaves, by length: most are met again."""
+
+_calls: dict[Structure, Structure] = {}
+"""Calls with as many leaves as arguments, by these."""
+
+NO_KEYWORDS = Structure("dict", ())
+
+
 def _flatten(tree: Any, leaves: list[Any]) -> Structure:
+    kind = type(tree)
+    if kind in PLAIN:
+        leaves.append(tree)
+        return LEAF
     if tree is None:
         return NONE
+    if kind is tuple or kind is list:
+        return _sequence(kind.__name__, [_flatten(v, leaves) for v in tree])
     if is_leaf(tree) and not isinstance(tree, enum.Enum):
         leaves.append(tree)
         return LEAF
-    kind = type(tree)
     if kind is Static:
         return Structure("static", static_key(tree.value))
     if isinstance(tree, dict):
-        children = tuple(_flatten(v, leaves) for v in tree.values())
+        children = tuple([_flatten(v, leaves) for v in tree.values()])
         return Structure("dict", tuple(tree), children)
     if isinstance(tree, tuple) and hasattr(kind, "_fields"):
-        children = tuple(_flatten(v, leaves) for v in tree)
+        children = tuple([_flatten(v, leaves) for v in tree])
         return Structure("namedtuple", (kind, kind._fields), children)
     if isinstance(tree, (list, tuple)):
         name = "list" if isinstance(tree, list) else "tuple"
-        return Structure(name, None, tuple(_flatten(v, leaves) for v in tree))
+        return _sequence(name, [_flatten(v, leaves) for v in tree])
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         names = tuple(f.name for f in dataclasses.fields(tree))
         children = tuple(_flatten(getattr(tree, n), leaves) for n in names)
         return Structure("dataclass", (kind, names), children)
     return Structure("static", static_key(tree))
+
+
+def _sequence(kind: str, children: list[Structure]) -> Structure:
+    count = len(children)
+    if children.count(LEAF) != count or count > LONG_ROW:
+        return Structure(kind, None, tuple(children))
+    found = _rows.get((kind, count))
+    if found is None:
+        found = _rows[kind, count] = Structure(kind, None, tuple(children))
+    return found
 
 
 def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:

@@ -41,7 +41,8 @@ def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
       return %4
     }
     """
-    from tapec.compiled import Compiled, Method
+    from tapec.compiled import Compiled
+    from tapec.methods import Method
 
     if not isinstance(fun, (Compiled, Method)):
         fun = Compiled(fun, fun)

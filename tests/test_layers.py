@@ -24,12 +24,14 @@ LAYERS = (
     {"ops"},
     {"text", "verify"},  # the parser looks operations up by name
     {"native"},
-    {"recording", "tensor", "operators", "containers", "display", "variable"},
+    {"recording", "tensor", "operators", "display", "variable"}
+    | {"containers", "statics"},
     {"numpy", "scipy"},
     {"captures", "tracing", "bodies", "carries"},
     {"passes", "viz"},
     {"programs"},
-    {"compiled", "direct", "inspect", "transform", "control", "branching", "eager", "custom", "vectorize"}
+    {"compiled", "direct", "methods"}
+    | {"inspect", "transform", "control", "branching", "eager", "custom", "vectorize"}
     | {"sources", "forward", "linear", "derivatives", "checking"}
     | {"sparse", "coloring"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
