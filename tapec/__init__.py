@@ -24,6 +24,7 @@ from tapec.inspect import inspect
 from tapec.linear import linearize, vjp
 from tapec.ops.cast import stop_gradient
 from tapec.sparse import sparse_hessian, sparse_jacobian
+from tapec.tangent_rules import custom_jvp
 from tapec.tape import GradientTape, UnconnectedGradients, scope
 from tapec.tensor import Tensor
 from tapec.transform import grad, jit, value_and_grad
@@ -48,6 +49,7 @@ __all__ = [
     "cond",
     "constant",
     "custom_gradient",
+    "custom_jvp",
     "fori_loop",
     "grad",
     "hessian",

@@ -33,7 +33,7 @@ LAYERS = (
     {"compiled", "direct", "methods"}
     | {"inspect", "transform", "control", "branching", "eager", "custom", "vectorize"}
     | {"sources", "forward", "linear", "derivatives", "checking"}
-    | {"sparse", "coloring"}
+    | {"sparse", "coloring", "tangent_rules"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
     {"tf"},
     {"tapec", "cli", "__main__", "demo", "doctor", "show"},
