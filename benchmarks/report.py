@@ -3,6 +3,7 @@
 import datetime
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -40,12 +41,31 @@ def machine(threads: int) -> str:
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return "\n".join(
         [
-            f"- {datetime.date.today()}, {threads} thread{'s' * (threads > 1)}{load}",
+            f"- {datetime.date.today()}, {threads} thread{'s' * (threads > 1)}{load}, "
+            f"{commit()}",
             f"- {processor()}, {os.cpu_count()} cores, {platform.system()}, "
             f"Python {platform.python_version()}",
             f"- {', '.join(found)}",
         ]
     )
+
+
+def commit() -> str:
+    """The commit that was measured, and whether the files were those of the commit."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head, changed = (
+            subprocess.run(
+                [*git, *words], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for words in (
+                ["rev-parse", "--short", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no"],
+            )
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "no commit"
+    return f"commit {head}{' with changes' if changed else ''}"
 
 
 def installed(name: str) -> str | None:
