@@ -16,6 +16,7 @@ argument its dtype object, number of axes, and extents' address.
 from __future__ import annotations
 
 import ctypes
+import threading
 from functools import lru_cache
 from typing import Any
 
@@ -46,9 +47,17 @@ class Driver:
         self.run_freely = ctypes.CFUNCTYPE(*run)(library.address("run"))
 
 
-@lru_cache(maxsize=1)
+_lock = threading.Lock()
+
+
 def driver() -> Driver:
-    """The driver of this process."""
+    """The driver of this process: one, since programs keep addresses in it."""
+    with _lock:
+        return _driver()
+
+
+@lru_cache(maxsize=1)
+def _driver() -> Driver:
     module = engine.new_module("driver")
     _emit_run(module)
     _emit_enter(module)
