@@ -32,10 +32,11 @@ PASSES = (
     "loops",
     "dce",
     "fuse",
+    "enclose",
 )
 """Every pass by name: a function `passes/<name>.py` has under that name."""
 
-DEFAULT = ("simplify", "fold", "cse", "loops", "dce", "fuse")
+DEFAULT = ("simplify", "fold", "cse", "loops", "dce", "fuse", "enclose")
 """What every program goes through before it becomes native code."""
 
 ORDER = (
@@ -52,6 +53,7 @@ ORDER = (
     ("cse", "loops", "loops are merged when their operands are the same values"),
     ("loops", "dce", "what only a dropped carry or output needed is dead"),
     ("cse", "dce", "cse leaves ops that only merged ones read"),
+    ("fuse", "enclose", "fuse leaves loops as they are"),
     ("dce", "fuse", "a dead op would become an output of a kernel"),
 )
 """(earlier, later, why), checked when this module is imported."""

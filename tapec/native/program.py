@@ -21,7 +21,6 @@ from tapec.errors import CheckFailed
 from tapec.ir import ArrayType, Function, TupleType, Value
 from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, driver
-from tapec.native.loops import enclosed
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
 from tapec.native.steps import Step, make_steps
@@ -40,7 +39,7 @@ def compile(fn: Function) -> Program:
     As in `interpret.evaluate`, the contents of `assign` effects follow the results.
     """
     ops = [op for op in fn.ops if op.prim.name != "assign"]
-    return Program(enclosed(fn.with_(ops=ops, results=fn.outputs)))
+    return Program(fn.with_(ops=ops, results=fn.outputs))
 
 
 class _Frame:

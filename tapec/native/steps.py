@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tapec import primitive as lowerings
 from tapec.ir import Function, TupleType, Value
 from tapec.native.driver import driver
+from tapec.native.layout import NoNative
 from tapec.native.levels import folded_transpose
 from tapec.native.library import Product, product
 from tapec.native.lowering import is_view
@@ -15,12 +16,14 @@ from tapec.native.plan import Plan, Storage
 
 if TYPE_CHECKING:
     from tapec.native.cache import KernelCode
+    from tapec.native.control_steps import Control
 
 __all__ = ["Step", "make_steps"]
 
 
 class Step:
-    """kind: kernel, library, check or host. written: per result its value, if read.
+    """kind: kernel, library, control, check or host. written: per result its value, if
+    read.
 
     work: about how many bytes and operations it takes, where that is known.
     """
@@ -30,6 +33,7 @@ class Step:
         self.op = op
         self.written = written
         self.product: Product | None = product(op) if kind == "library" else None
+        self.control: Control | None = None
 
     def __repr__(self) -> str:
         return f"<step {self.kind}: {self.op!r}>"
@@ -44,7 +48,8 @@ class Step:
         """The storages it fills."""
         if self.op.prim.effect:
             return []
-        return [(self.op, index) for index in range(len(self.written))]
+        found = [(self.op, index) for index in range(len(self.written))]
+        return found if self.control is None else [*found, (self.control.workspace, 0)]
 
     @property
     def work(self) -> int:
@@ -61,6 +66,8 @@ class Step:
             return kernels[self.op.attr("body")].address
         if self.product is not None:
             return self.product.address
+        if self.control is not None:
+            return self.control.address
         if self.kind == "check":
             dtype = self.op.args[0].dtype
             name = "check_bool" if dtype.kind == "b" else "check_i64"
@@ -72,6 +79,8 @@ class Step:
         if self.product is not None:
             a, b = map(plan.slot, self.product.operands)
             return self.product.indices(a, b, plan.slots[self.op, 0])
+        if self.control is not None:
+            return self.control.indices(plan)
         if self.kind == "check":
             return [plan.slot(self.op.args[0]), int(self.op.attr("expected"))]
         if self.kind == "kernel":
@@ -94,8 +103,21 @@ def make_steps(fn: Function) -> list[Step]:
         written: list[Value | None] = [op]
         if isinstance(op.type, TupleType):
             written = [items[op].get(i) for i in range(len(op.type.items))]
-        steps.append(Step(_kind(op), op, written))
+        steps.append(_controlled(Step(_kind(op), op, written)))
     return steps
+
+
+def _controlled(step: Step) -> Step:
+    """A loop or branch as a native step, if its bodies can be."""
+    from tapec.native.control_steps import CONTROL, control
+
+    if step.kind == "host" and step.op.prim.name in CONTROL:
+        try:
+            step.control = control(step.op)
+            step.kind = "control"
+        except NoNative:
+            pass
+    return step
 
 
 def _folded(fn: Function) -> set[Value]:

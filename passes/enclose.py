@@ -1,0 +1,44 @@
+"""Loops of numbers become kernels; the bodies of other loops and branches are fused.
+
+    %2: (f64[], f64[9]) = scan %x, %w body=@f ...
+
+                                        func @loop(%0: f64[], %1: f64[]) {
+                                          %2: (f64[], f64[9]) = scan %0, %1 ...
+                                   ->     ...
+                                        }
+                                        %2: (f64[], f64[9]) = fused %x, %w body=@loop
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tapec.ir import Emitter, Function, Value, rewrite
+from tapec.native.loops import enclosed
+from tapec.passes.fuse import fuse
+
+__all__ = ["enclose"]
+
+CONTROL = ("scan", "switch", "while_loop", "while_reverse")
+
+
+def enclose(fn: Function) -> Function:
+    """Prepare the loops and branches of `fn` for native code."""
+    if not any(op.prim.name in CONTROL for op in fn.ops):
+        return fn
+    return rewrite(enclosed(fn), _with_fused_bodies)
+
+
+@lru_cache(maxsize=1024)
+def _prepared(body: Function) -> Function:
+    return enclose(fuse(body))
+
+
+def _with_fused_bodies(op: Value, emit: Emitter) -> Value:
+    if op.prim.name not in CONTROL:
+        return emit.keep(op)
+    attrs = tuple(
+        (name, _prepared(v) if isinstance(v, Function) else v) for name, v in op.attrs
+    )
+    made = Value(op.prim, op.args, attrs, op.type, op.uid, op.name, op.meta)
+    return emit.keep(made)
