@@ -70,15 +70,23 @@ def _is_const(v: Value) -> bool:
 def sparsity(fn: Function, source: Value, known: Known) -> list[Pattern]:
     """One pattern per result of `fn`; `known` are the numbers of `positions`."""
     n = source.type.size
-    patterns: dict[Value, Pattern] = {source: sparse.eye_array(n, dtype=bool).tocsr()}
+    found = follow(fn, {source: sparse.eye_array(n, dtype=bool).tocsr()}, known)
+    empty = [sparse.csr_array((r.type.size, n), dtype=bool) for r in fn.results]
+    return [e if p is None else p for p, e in zip(found, empty, strict=True)]
+
+
+def follow(
+    fn: Function, start: Mapping[Value, Pattern], known: Known
+) -> list[Pattern | None]:
+    """Patterns of the results, None where they are empty; `start` are parameters'."""
+    patterns: dict[Value, Any] = dict(start)  # a list for an op with several results
     for op in fn.ops:
         operands = _operands(op, patterns)
         if any(p is not None for p in operands):
             found = _rule(op, known)(op, operands, known)
-            if found.nnz:
+            if isinstance(found, list) or (found is not None and found.nnz):
                 patterns[op] = found
-    empty = [sparse.csr_array((r.type.size, n), dtype=bool) for r in fn.results]
-    return [patterns.get(r, e) for r, e in zip(fn.results, empty, strict=True)]
+    return [patterns.get(r) for r in fn.results]
 
 
 def _operands(op: Value, patterns: Mapping[Value, Pattern]) -> list[Pattern | None]:
@@ -97,8 +105,12 @@ def _operands(op: Value, patterns: Mapping[Value, Pattern]) -> list[Pattern | No
 
 def _rule(op: Value, known: Known) -> Callable[..., Pattern]:
     name = op.prim.name
+    if name in INDEXED and any(a not in known for a in op.args if a.dtype.kind in "iu"):
+        return _everything  # in the body of a loop
     if name == "item":
         return _item
+    if name == "scan":
+        return _looped
     if name in SELECTING or (name == "where" and op.args[0] in known):
         return _selected
     if name == "scatter_add":
@@ -215,16 +227,21 @@ def _contracted(
     return taken(added(p, to, int(np.prod(kept))), kept, out)
 
 
-def _everything(op: Value, operands: list[Pattern | None], known: Known) -> Pattern:
+def _everything(op: Value, operands: list[Pattern | None], known: Known) -> Any:
     """Every element depends on all that any operand depends on."""
     there = [p for p in operands if p is not None]
     row = union([added(p, np.zeros(p.shape[0], int), 1) for p in there])
     if type(op.type) is TupleType:
-        return row  # its items repeat it
+        return [row[np.zeros(t.size, int)] for t in op.type.items]
     return row[np.zeros(op.type.size, int)]
 
 
-def _item(op: Value, operands: list[Pattern | None], known: Known) -> Pattern:
-    (row,) = operands
-    assert row is not None
-    return row[np.zeros(op.type.size, int)]
+def _item(op: Value, operands: list[Any], known: Known) -> Pattern | None:
+    found: Pattern | None = operands[0][op.attr("index")]
+    return found
+
+
+def _looped(op: Value, operands: list[Pattern | None], known: Known) -> Any:
+    from tapec.passes.scan_sparsity import scan_sparsity
+
+    return scan_sparsity(operands, **dict(op.attrs))

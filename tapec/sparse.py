@@ -33,7 +33,7 @@ from tapec.transform import grad, pull, seeds_of
 __all__ = ["SparseDerivative", "sparse_hessian", "sparse_jacobian"]
 
 Fun = Callable[..., Any]
-PASSES = ("simplify", "fold", "cse", "dce")
+PASSES = ("roll", "simplify", "fold", "cse", "loops", "dce")
 MAX_PLANS = 16
 
 

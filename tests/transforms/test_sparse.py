@@ -214,3 +214,46 @@ def test_what_is_refused():
         tapec.sparse_jacobian(lambda x: (x, x))(X)
     with pytest.raises(tapec.DTypeError, match=r"astype\(float\)"):
         tapec.sparse_jacobian(np.sin)(np.arange(3))
+
+
+# --- loops ------------------------------------------------------------------
+
+
+def summed_in_a_scan(x):
+    def step(c, ab):
+        a, b = ab
+        return c + (b - a) ** 2 * a, None
+
+    return tapec.scan(step, 0.0, (x[:-1], x[1:]))[0]
+
+
+def summed_in_python(x):
+    total = 0.0
+    for i in range(len(x) - 1):
+        total = total + (x[i + 1] - x[i]) ** 2 * x[i]
+    return total
+
+
+@pytest.mark.parametrize("f", [summed_in_a_scan, summed_in_python])
+def test_a_loop_over_a_chain(f):
+    x = np.linspace(0.5, 1.5, 40)
+    hessian = tapec.sparse_hessian(f)
+    np.testing.assert_allclose(hessian(x).toarray(), tapec.hessian(f)(x), atol=1e-12)
+    assert hessian.colors(x) == 3 and hessian(x).nnz == 3 * 40 - 2
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_state_that_is_carried_on(reverse):
+    def f(x):
+        def step(c, ut):
+            u, t = ut
+            return np.sin(c) * x[0] + u, c * np.cos(t)
+
+        us, ts = np.reshape(x[:8], (4, 2)), np.reshape(x[8:], (4, 1))
+        return tapec.scan(step, np.zeros(2), (us, ts), reverse=reverse)[1]
+
+    x = np.linspace(0.5, 1.5, 12)
+    found = tapec.sparse_jacobian(f)(x)
+    dense = tapec.jacobian(f)(x).reshape(8, 12)
+    np.testing.assert_allclose(found.toarray(), dense, atol=1e-12)
+    assert found.nnz < 60
