@@ -73,7 +73,8 @@ def backpropagate(
     count as constant.
     """
     ops = list(ops)
-    reached = _reached(ops, wrt, cuts)
+    smooth = _smooth(ops, wrt, cuts)
+    reached = smooth.union(wrt)
     engine = _Engine(rec, reached, set(wrt))
     for value, ct in seeds.items():
         if value in reached:
@@ -81,7 +82,7 @@ def backpropagate(
     before = rec.meta
     try:
         for op in reversed(ops):
-            if op in engine.pending and op in reached:
+            if op in engine.pending and op in smooth:
                 rec.behalf_of(op)
                 engine.visit(op)
         engine.finish(wrt)
@@ -90,22 +91,20 @@ def backpropagate(
     return [engine.found.get(v) for v in wrt]
 
 
-def _reached(
+def _smooth(
     ops: list[Value], wrt: Sequence[Value], cuts: Callable[[Value], bool] | None
 ) -> set[Value]:
-    """Values that depend on `wrt` differentiably."""
+    """Ops through which a gradient reaches `wrt`."""
     reached = set(wrt)
+    smooth: set[Value] = set()
     for op in ops:
-        if (
-            op in reached
-            or op.prim.vjp is None
-            or not any(a in reached for a in op.args)
-        ):
+        if op.prim.vjp is None or not any(a in reached for a in op.args):
             continue
         is_tuple = type(op.type) is TupleType
         if (is_tuple or differentiable(op.type)) and not (cuts and cuts(op)):
             reached.add(op)
-    return reached
+            smooth.add(op)
+    return smooth
 
 
 class _Engine:
@@ -123,6 +122,8 @@ class _Engine:
         if op.prim.name == "item":
             parent = op.args[0]
             pair = self.collect(op)
+            if op in self.wrt:
+                self.found[op] = pair.settled()
             self.pending.setdefault(parent, []).append((op.attr("index"), pair))
             return
         if type(op.type) is TupleType:

@@ -80,6 +80,18 @@ def test_a_source_may_be_an_intermediate_value() -> None:
     assert (float(dz_dy), float(dz_dx)) == (18.0, 108.0)
 
 
+def test_a_source_may_be_cut_itself_or_one_of_several_results() -> None:
+    x = tapec.constant(np.diag([1.0, 2.0]))
+    with tapec.GradientTape() as tape:
+        rounded = np.round(x)
+        w, v = np.linalg.eigh(rounded)
+        y = np.sum(w * w)
+    d_rounded, d_w, d_x = tape.gradient(y, [rounded, w, x])
+    np.testing.assert_allclose(d_rounded.numpy(), 2 * np.diag([1.0, 2.0]))
+    np.testing.assert_allclose(d_w.numpy(), [2.0, 4.0])
+    assert d_x is None
+
+
 def test_broadcasting_is_undone_and_dtypes_are_kept() -> None:
     a = np.ones((3, 1), np.float32)
     b = np.ones(4, np.float64)
