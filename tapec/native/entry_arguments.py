@@ -96,7 +96,7 @@ def _find_in_dict(
     code.require(code.is_of(thing, dict))
     size = code.field(thing, abi.DICT_SIZE, INT)
     code.require(code.same(size, number(len(form.keys))))
-    place, key, value = code.local(3)
+    place, key, value = code.local(), code.local(), code.local()
     code.put(number(0), place, 0)
     for wanted, child in zip(form.keys, form.children, strict=True):
         there = code.call("PyDict_Next", WORD, thing, place, key, value)
@@ -115,7 +115,7 @@ def _find_python(
     if kind is not int:
         found.data[leaf.number] = code.inside(thing, abi.NUMBER)
         return
-    (large,) = code.local(1)
+    large = code.local()
     value = code.call("PyLong_AsLongLongAndOverflow", INT, thing, large)
     fits = code.at.load(large, typ=WORD)
     code.require(code.at.icmp_unsigned("==", fits, word(0)))

@@ -89,10 +89,10 @@ class Code:
         self.words.append(value)
         return self.item(self.table, len(self.words) - 1, kind)
 
-    def local(self, count: int) -> list[Any]:
-        """Addresses of words on the stack."""
+    def local(self, count: int = 1) -> Any:
+        """The address of words on the stack."""
         with self.at.goto_entry_block():
-            return [self.at.alloca(INT) for _ in range(count)]
+            return self.at.alloca(POINTER, size=max(count, 1))
 
     def room(self, words: list[int]) -> Any:
         """The address of words in the table."""

@@ -102,7 +102,7 @@ class Results:
             return self._dict(form, children)
         if form.kind is tuple or form.kind is list:
             return self._sequence(form, children)
-        raise NoEntry
+        return self._named(form, children)
 
     def _child(self, form: Form) -> tuple[Any, int | None]:
         """An object and its place among the owned ones, or None if it is not ours."""
@@ -141,6 +141,21 @@ class Results:
             else:
                 code.put(NULL, self.owned, place)
             code.put(child, items, i)
+        return made
+
+    def _named(self, form: Items, children: list[tuple[Any, int | None]]) -> Any:
+        """What a type makes of its items."""
+        code = self.code
+        row = code.local(len(children))
+        for i, (child, _) in enumerate(children):
+            code.put(child, row, i)
+        kind, count = code.constant(id(form.kind)), number(len(children))
+        made = code.call("PyObject_Vectorcall", POINTER, kind, row, count, NULL)
+        code.unless(code.at.icmp_unsigned("!=", made, NULL), self.failed)
+        for child, place in children:
+            if place is not None:
+                code.put(NULL, self.owned, place)
+                code.call("Py_DecRef", VOID, child)
         return made
 
     def _dict(self, form: Keys, children: list[tuple[Any, int | None]]) -> Any:
