@@ -18,12 +18,12 @@ from tapec.passes.rules import filled
 from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, Weak, as_tensor
+from tapec.tracing import argument_names
 from tapec.transform import grad, memoised
 
 __all__ = ["directions", "hvp", "jvp", "push", "recording"]
 
 Fun = Callable[..., Any]
-DIRECTION = "direction"
 
 
 def jvp(
@@ -57,13 +57,13 @@ def jvp(
         raise ValueError(
             f"jvp: {len(tangents)} directions for {len(primals)} arguments"
         )
-    return memoised(_jvp, fun, has_aux)(*primals, **{DIRECTION: tuple(tangents)})
+    return memoised(_jvp, fun, has_aux)(tuple(tangents), *primals)
 
 
 def _jvp(fun: Fun, has_aux: bool) -> Compiled:
-    """`fun` with its directions as a keyword argument."""
+    """`fun` with its directions as the first argument."""
 
-    def body(*args: Any, direction: tuple[Any, ...]) -> Any:
+    def body(direction: tuple[Any, ...], *args: Any) -> Any:
         moving = [i for i, t in enumerate(direction) if t is not None]
         given = [direction[i] for i in moving]
         sources = Sources(fun, Selection(moving), args, {})
@@ -76,7 +76,7 @@ def _jvp(fun: Fun, has_aux: bool) -> Compiled:
         moved = push(rec, outs, sources.wrt, tangents, start)
         return (value, containers.unflatten(structure, moved), *aux)
 
-    return Compiled(fun, body)
+    return _named(fun, body, 0)
 
 
 def hvp(
@@ -102,6 +102,8 @@ def hvp(
     array([6., 0.])
     """
     nums = argnums if isinstance(argnums, int) else tuple(argnums)
+    if min([nums] if isinstance(nums, int) else nums) < 0:
+        raise ValueError(f"hvp counts from the front: argnums={argnums}")
     if fun is None:
         return lambda f: hvp(f, argnums=nums, has_aux=has_aux)
     product = memoised(_hvp, fun, nums, has_aux)
@@ -113,10 +115,15 @@ def _hvp(fun: Fun, argnums: int | tuple[int, ...], has_aux: bool) -> Compiled:
     place = 1 + (argnums if isinstance(argnums, int) else max(argnums))
 
     def body(*args: Any, **kw: Any) -> Any:
-        args, kw = arranged(place, args, kw)
-        v = kw.pop(DIRECTION)
+        if len(args) <= place:
+            raise TypeError(
+                f"the vector is missing: it comes as argument {place + 1}, after "
+                f"argument {place} of {name_of(fun)}"
+            )
+        v = args[place]
         rec, start = recording()
-        sources = Sources(fun, Selection(argnums), args, kw)
+        rest = (*args[:place], *args[place + 1 :])
+        sources = Sources(fun, Selection(argnums), rest, kw)
         tangents = directions(fun, sources, [v] if isinstance(argnums, int) else v)
         out = gradient(*sources.args, **sources.kw)
         grads, *aux = out if has_aux else (out,)
@@ -124,34 +131,14 @@ def _hvp(fun: Fun, argnums: int | tuple[int, ...], has_aux: bool) -> Compiled:
         moved = sources.shaped(push(rec, outs, sources.wrt, tangents, start))
         return (moved, *aux) if has_aux else moved
 
-    return Directed(fun, body, place)
+    return _named(fun, body, place)
 
 
-class Directed(Compiled):
-    """Called with a direction at position `place`, compiled with it as a keyword.
-
-    The parameters of the program are so named after those of the user's function.
-    """
-
-    def __init__(self, fun: Fun, body: Fun, place: int) -> None:
-        super().__init__(fun, body)
-        self.place = place
-
-    def _flatten(self, args: Any, kw: Any) -> Any:
-        return super()._flatten(*arranged(self.place, args, kw))
-
-
-def arranged(
-    place: int, args: tuple[Any, ...], kw: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments with the direction at `place` moved to the keywords."""
-    if DIRECTION in kw:
-        return args, dict(kw)
-    if len(args) <= place:
-        raise TypeError(
-            f"a vector is missing: it comes as argument {place + 1} of {len(args) + 1}"
-        )
-    return (*args[:place], *args[place + 1 :]), kw | {DIRECTION: args[place]}
+def _named(fun: Fun, body: Fun, place: int) -> Compiled:
+    """`body` compiled, its arguments called like those of `fun` but for a direction."""
+    names = argument_names(fun)
+    body.argument_names = (*names[:place], "direction", *names[place:])  # type: ignore[attr-defined]
+    return Compiled(fun, body)
 
 
 # --- recording tangents inline ----------------------------------------------------

@@ -21,7 +21,7 @@ from tapec.recording import Array, Trace, locate, recording_in
 from tapec.tensor import Tensor, Weak, as_tensor
 from tapec.variable import Variable
 
-__all__ = ["Traced", "signature_of", "trace"]
+__all__ = ["Traced", "argument_names", "signature_of", "trace"]
 
 
 class Traced:
@@ -83,7 +83,8 @@ def trace(
             )
     values = [t.value if t.rec is rec else rec.leaf(t, t.array) for t in tensors]
     user = bindings_of or fun
-    _name_params(rec, user, structure)
+    names = getattr(fun, "argument_names", None) or argument_names(user)
+    _name_params(rec, names, structure)
     weak = [type(t.kind) is Weak for t in tensors]
     function = with_constants(rec.finish(values), rec.private())
     bindings = Bindings(user, list(rec.leaves.values()))
@@ -121,12 +122,16 @@ def _result(rec: Trace, r: Any) -> Tensor:
     return t
 
 
+def argument_names(fun: Callable[..., Any]) -> tuple[str, ...]:
+    """What the positional arguments are called; a traced body may say so itself."""
+    code = function_code(fun)
+    return code.co_varnames[: code.co_argcount] if code else ()
+
+
 def _name_params(
-    rec: Trace, fun: Callable[..., Any], structure: containers.Structure
+    rec: Trace, names: Sequence[str], structure: containers.Structure
 ) -> None:
     """Parameters are called like the arguments they come from."""
-    code = function_code(fun)
-    names = code.co_varnames[: code.co_argcount] if code else ()
     taken: set[str] = set()
     for param, path in zip(rec.params, structure.paths(), strict=False):
         which, _, rest = path.lstrip("[").partition("]")

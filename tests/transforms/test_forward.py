@@ -262,7 +262,7 @@ def test_hvp_decorator_argnums_and_aux():
         return a * cube(x)
 
     np.testing.assert_allclose(f(X, V, 2.0), 12 * X * V)
-    assert [p.name for p in f.traced(X, V, 2.0).params] == ["x", "a", "direction"]
+    assert [p.name for p in f.traced(X, V, 2.0).params] == ["x", "direction", "a"]
 
     @tapec.hvp(argnums=(0, 1), has_aux=True)
     def g(x, y, k):
@@ -288,7 +288,9 @@ def test_hvp_in_containers_tapes_and_traces():
 
 
 def test_hvp_without_or_with_a_wrong_vector():
-    with pytest.raises(TypeError, match="a vector is missing"):
+    with pytest.raises(TypeError, match="the vector is missing"):
         tapec.hvp(cube)(X)
     with pytest.raises(tapec.ShapeError):
         tapec.hvp(cube, X, V[:2])
+    with pytest.raises(ValueError, match="counts from the front"):
+        tapec.hvp(cube, argnums=-1)
