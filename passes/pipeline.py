@@ -36,7 +36,7 @@ PASSES = (
 )
 """Every pass by name: a function `passes/<name>.py` has under that name."""
 
-DEFAULT = ("simplify", "fold", "cse", "loops", "dce", "fuse", "enclose")
+DEFAULT = ("roll", "simplify", "fold", "cse", "loops", "dce", "fuse", "enclose")
 """What every program goes through before it becomes native code."""
 
 ORDER = (

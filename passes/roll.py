@@ -29,7 +29,7 @@ from tapec.passes.rolling.flat import Flat
 from tapec.passes.rolling.plan import Loop, Refused, plan
 from tapec.passes.rolling.rebuild import rebuilt
 
-__all__ = ["roll"]
+__all__ = ["found_in", "roll"]
 
 
 def roll(fn: Function, apart: Collection[int] = ()) -> Function:
@@ -49,14 +49,15 @@ def _rolled(fn: Function, apart: Collection[int] = ()) -> Function:
     if len(fn.ops) < MIN_SAVED:
         return fn
     flat = Flat(fn, apart)
-    loops: list[Loop] = []
-    refused: list[Refused] = []
+    loops = [loop for loop in found_in(flat) if isinstance(loop, Loop)]
+    return rebuilt(fn, flat, loops, roll) if loops else fn
+
+
+def found_in(flat: Flat) -> list[Loop | Refused]:
+    """The outermost repetitions: those that are loops, and those that cannot be."""
+    found: list[Loop | Refused] = []
     floor = flat.first
     for run in runs(flat):
-        found = plan(flat, run, floor)
-        if isinstance(found, Loop):
-            loops.append(found)
-            floor = found.end
-        else:
-            refused.append(found)
-    return rebuilt(fn, flat, loops, roll) if loops else fn
+        found.append(plan(flat, run, floor))
+        floor = getattr(found[-1], "end", floor)
+    return found

@@ -19,7 +19,7 @@ from tapec.ops.positions import iota
 from tapec.passes.batch import mapped
 from tapec.sources import Selection, Sources
 from tapec.tensor import Tensor, Weak, as_tensor
-from tapec.transform import grad, pull, seeds_of
+from tapec.transform import as_loops, grad, pull, seeds_of
 
 __all__ = ["hessian", "jacfwd", "jacobian", "jacrev"]
 
@@ -114,6 +114,7 @@ def _compiled(
         value, *aux = out if has_aux else (out,)
         leaves, structure = containers.flatten(value)
         outs = [_floating(leaf) for leaf in leaves]
+        as_loops(recording()[0], start, outs)
         blocks = (_columns if _by_columns(mode, sources.wrt, outs) else _rows)(
             sources.wrt, outs, start
         )

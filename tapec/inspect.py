@@ -115,6 +115,13 @@ class Inspection:
             before = fn
         return "\n".join(row.rstrip() for row in rows)
 
+    @property
+    def why_not_rolled(self) -> str:
+        """For each line that was recorded again and again: why it is no loop."""
+        from tapec.passes.rolling.reasons import reasons
+
+        return "\n".join(reasons(self.recorded))
+
     def diff(self, stage: str) -> str:
         """What the pass `stage` changed, as a unified diff of the text."""
         names = [s.name for s in self.log]

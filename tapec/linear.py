@@ -23,7 +23,7 @@ from tapec.passes.rules import filled
 from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, Weak, as_tensor
-from tapec.transform import memoised, pull, seeds_of
+from tapec.transform import as_loops, memoised, pull, seeds_of
 
 __all__ = ["linearize", "vjp"]
 
@@ -118,10 +118,12 @@ def _value(
     """Record `fun`: its value, the rest, and where to differentiate."""
     rec, start = recording()
     point = Point(rec, fun, Sources(fun, Selection(range(len(args))), args, kw), start)
+    begin = rec.position
     out = fun(*point.sources.args, **point.sources.kw)
     value, *aux = out if has_aux else (out,)
     leaves, point.structure = containers.flatten(value)
     point.outs = [as_tensor(leaf) for leaf in leaves]
+    as_loops(rec, begin, point.outs)
     return value, aux, point
 
 

@@ -78,11 +78,15 @@ class Ready(NamedTuple):
 
 
 class Entry:
-    """The programs of one structure; literals that were seen to vary are inputs."""
+    """The programs of one structure; literals that were seen to vary are inputs.
+
+    Those that always varied alike, as a step width does that a loop writes in each of
+    its rounds, are one input.
+    """
 
     def __init__(self, literals: list[Array]) -> None:
         self._first = literals
-        self._varying: tuple[int, ...] = ()
+        self._varying: list[list[int]] = []
         self._met = 0
         self._function: Function | None = None
         self._info: Any = None
@@ -99,27 +103,35 @@ class Entry:
             short = len(self._function.ops) <= MOST_OPS
             if self._program is None and self._met > 1 and short:
                 self._program = _compiled(self._function)
-            given = [literals[i] for i in self._varying]
+            given = [literals[group[0]] for group in self._varying]
             return Ready(self._function, self._program, self._info, given)
 
     def _admit(self, literals: list[Array]) -> None:
         """Literals that differ from the first recording become inputs for good."""
-        new = [
-            i
-            for i, (a, b) in enumerate(zip(self._first, literals, strict=True))
-            if i not in self._varying and a.tobytes() != b.tobytes()
-        ]
-        if new:
-            self._varying = tuple(sorted((*self._varying, *new)))
+        old = {i: n for n, group in enumerate(self._varying) for i in group}
+        alike: dict[Any, list[int]] = {}
+        for i, (a, b) in enumerate(zip(self._first, literals, strict=True)):
+            now, before = b.tobytes(), a.tobytes()
+            if i in old or now != before:
+                key = old.get(i, (before, a.dtype)), now
+                alike.setdefault(key, []).append(i)
+        varying = list(alike.values())
+        if varying != self._varying:
+            self._varying = varying
             self._function = self._program = None
 
 
-def _open(fn: Function, places: Sequence[int]) -> Function:
-    """`fn` with the literals at `places` as its last parameters."""
+def _open(fn: Function, groups: Sequence[Sequence[int]]) -> Function:
+    """`fn` with a last parameter for each group of places of literals."""
+    if not groups:
+        return fn
     consts = [op for op in fn.ops if op.prim.name == "const" and not op.type.shape]
-    chosen = [consts[i] for i in places]
-    params = {c: Value(None, (), (), c.type, c.uid) for c in chosen}
-    return substitute(fn, params)
+    new: dict[Value, Value] = {}
+    for group in groups:
+        first = consts[group[0]]
+        param = Value(None, (), (), first.type, first.uid)
+        new |= {consts[i]: param for i in group}
+    return substitute(fn, new)
 
 
 def _compiled(fn: Function) -> Any:

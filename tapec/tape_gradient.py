@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ from tapec import programs
 from tapec.ir import Function, Value
 from tapec.operators import Operators
 from tapec.ops.custom import replayed
+from tapec.passes.roll import roll
+from tapec.passes.rolling.recorded import LEAST, rolled_again
 from tapec.passes.vjp import backpropagate, filled
 from tapec.recording import Array, Recording, Trace, array_of, recording_in, state
 from tapec.tape_sources import Span
@@ -62,15 +64,15 @@ def _sum(parts: Sequence[Any]) -> Any:
 
 
 def _backward(
-    request: Request, rec: Recording, fn: Function, targets: Sequence[Value],
-    wrt: Sequence[Value], seeds: Sequence[Any],
+    rec: Recording, fn: Function, targets: Sequence[Value],
+    wrt: Sequence[Value], seeds: Sequence[Any], cut: Callable[[Value], bool],
 ) -> list[Any]:  # fmt: skip
     """Record the gradient of `fn` on `rec`; a seed that is None is ones."""
     given: dict[Value, Any] = {}
     for v, seed in zip(targets, seeds, strict=True):
         ct = filled(rec, v.type, 1.0) if seed is None else seed
         given[v] = given[v] + ct if v in given else ct
-    ops = [op for op in fn.ops if not request.span.cuts(op)]
+    ops = [op for op in fn.ops if not cut(op)]
     return backpropagate(rec, ops, given, wrt)
 
 
@@ -78,16 +80,30 @@ def _backward(
 
 
 def _record(request: Request) -> list[Tensor | None]:
-    rec = request.rec
-    fn, _ = rec.function(request.targets, whole=True)
+    rec, span = request.rec, request.span
+    flat = list(dict.fromkeys(v for group in request.wrt for v in group))
+    new: dict[Value, Value] = {}
+    end = rec.position
+    if rec.is_trace:
+        wanted = [*request.targets, *flat]
+        new = rolled_again(rec, span.first, wanted, flat, lambda op: _outside(span, op))
+    targets = [new.get(v, v) for v in request.targets]
+    fn, _ = rec.function(targets, whole=True)
     seeds = [
         None if ct is None else _seed(ct, v)
-        for v, ct in zip(request.targets, request.cts, strict=True)
+        for v, ct in zip(targets, request.cts, strict=True)
     ]
-    flat = list(dict.fromkeys(v for group in request.wrt for v in group))
-    found = _backward(request, rec, fn, request.targets, flat, seeds)
+    found = _backward(
+        rec, fn, targets, [new.get(v, v) for v in flat], seeds,
+        lambda op: op.uid < end and span.cuts(op),
+    )  # fmt: skip
     by_value = dict(zip(flat, found, strict=True))
     return [_sum([by_value[v] for v in group]) for group in request.wrt]
+
+
+def _outside(span: Span, op: Value) -> bool:
+    """Whether an op that could have a gradient was not recorded by the tape."""
+    return span.cuts(op) and not span.covers(op.uid)
 
 
 def _seed(ct: Any, value: Value) -> Tensor:
@@ -172,6 +188,8 @@ class GradientProgram:
     def build(self, fn: Function) -> tuple[Function, list[int | None]]:
         """Forward and backward as one function; the place of each source's gradient."""
         request, n, m = self.request, len(self.request.targets), len(self.wrt)
+        cut = {op.uid for op in fn.ops if request.span.cuts(op)}
+        fn = self._in_loops(fn)
         targets, wrt = fn.results[:n], fn.results[n : n + m]
         trace = Trace.extending(fn)
         opened = trace.params[len(self.sources) :]
@@ -181,7 +199,7 @@ class GradientProgram:
                 None if ct is None else _parameter(trace, v)
                 for v, ct in zip(targets, request.cts, strict=True)
             ]
-            grads = _backward(request, trace, fn, targets, wrt, seeds)
+            grads = _backward(trace, fn, targets, wrt, seeds, lambda op: op.uid in cut)
         trace.params += opened
         places: list[int | None] = []
         results: list[Value] = []
@@ -190,6 +208,15 @@ class GradientProgram:
             results += [] if g is None else [g.value]
         results += fn.results[n + m :]
         return Function("gradient", trace.params, trace.values, results), places
+
+    def _in_loops(self, fn: Function) -> Function:
+        """`fn` with what repeats in it as loops, around the sources and the cuts."""
+        if len(fn.ops) < LEAST:
+            return fn
+        n = len(self.request.targets)
+        apart = {v.uid for v in fn.results[n : n + len(self.wrt)]}
+        apart |= {op.uid for op in fn.ops if _outside(self.request.span, op)}
+        return roll(fn, apart)
 
 
 def _parameter(trace: Trace, value: Value) -> Tensor:

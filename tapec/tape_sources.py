@@ -59,6 +59,11 @@ class Span:
     def forget(self) -> None:
         self._ends.clear()
 
+    @property
+    def first(self) -> int:
+        """Where the tape began; 0 if it never did."""
+        return self._ends[0][0] if self._ends else 0
+
     def covers(self, position: int) -> bool:
         """Whether the tape was recording then."""
         for first, end in self._ends:

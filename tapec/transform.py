@@ -14,13 +14,14 @@ from tapec import containers
 from tapec.compiled import Compiled
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import Value
+from tapec.passes.rolling.recorded import rolled_again
 from tapec.passes.rules import filled
 from tapec.passes.vjp import backpropagate
 from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, like_sources, name_of
 from tapec.tensor import Tensor, as_tensor
 
-__all__ = ["grad", "jit", "memoised", "pull", "seeds_of", "value_and_grad"]
+__all__ = ["as_loops", "grad", "jit", "memoised", "pull", "seeds_of", "value_and_grad"]
 
 Fun = Callable[..., Any]
 
@@ -147,8 +148,23 @@ def _differentiate(
     start = rec.position
     out = fun(*sources.args, **sources.kw)
     target = _scalar_target(fun, out[0] if has_aux else out)
+    as_loops(rec, start, [target, *containers.flatten(out)[0]])
     seeds = {target.value: filled(rec, target.type, 1.0)} if target.rec is rec else {}
     return out, sources.shaped(pull(rec, seeds, sources.wrt, start))
+
+
+def as_loops(rec: Recording, start: int, outs: Iterable[Any]) -> None:
+    """Let `outs` be results of loops, where what was recorded from `start` on repeats.
+
+    Only in traced functions: on a tape the numbers in a loop's body would no longer be
+    told apart from its structure.
+    """
+    if not rec.is_trace:
+        return
+    tensors = [t for t in outs if type(t) is Tensor and t.rec is rec]
+    new = rolled_again(rec, start, list(dict.fromkeys(t.value for t in tensors)))
+    for t in tensors:
+        t.value = new.get(t.value, t.value)
 
 
 def pull(

@@ -120,12 +120,13 @@ def rewrite(fn: Function, rule: Rule) -> Function:
 
 
 def substitute(fn: Function, new: Mapping[Value, Value]) -> Function:
-    """`fn` with ops or parameters replaced by other values.
+    """`fn` with ops or parameters replaced by other values, several maybe by one.
 
     New parameters come last, new ops (which have no operands) first.
     """
     mapping = dict(new)
-    ops = [v for v in new.values() if v.prim is not None]
+    values = dict.fromkeys(new.values())
+    ops = [v for v in values if v.prim is not None]
     for op in fn.ops:
         if op in new:
             continue
@@ -135,7 +136,7 @@ def substitute(fn: Function, new: Mapping[Value, Value]) -> Function:
             mapping[op] = moved
         ops.append(mapping.get(op, op))
     params = [p for p in fn.params if p not in new]
-    params += [v for v in new.values() if v.prim is None]
+    params += [v for v in values if v.prim is None]
     return Function(fn.name, params, ops, [mapping.get(r, r) for r in fn.results])
 
 
