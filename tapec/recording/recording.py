@@ -1,26 +1,15 @@
-"""The thread's recording: what the user's code did, as IR, not yet computed.
-
-There is one recording per thread at a time. Tapes are intervals on it; a traced
-function is a recording with parameters (`Trace`). Recording is lazy: `append` notes an
-op and its place in the user's code, and numbers exist only after a `flush`, which runs
-one program for everything that is still wanted.
-"""
+"""Recordings: a growing schedule of values, computed when somebody looks."""
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
-import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec.errors import TraceError
-from tapec.interpret import apply, evaluate
+from tapec.interpret import evaluate
 from tapec.ir import (
     ArrayType,
     Attrs,
@@ -33,117 +22,12 @@ from tapec.ir import (
     substitute,
 )
 from tapec.ops.const import const
+from tapec.recording.current import make_current, state
+from tapec.recording.places import called_from_tapec, locate, user_frames
 
-__all__ = ["Recording", "Trace", "current", "isolated", "recording_in", "state"]
+__all__ = ["Array", "Look", "Recording", "array_of", "install_run", "run_program"]
 
 Array = np.ndarray[Any, Any]
-
-
-class _State(threading.local):
-    recording: Recording | None = None
-
-
-state = _State()
-
-threads_recording: dict[int, bool] = {}
-"""The threads (ids of their state's dictionaries) that record now.
-
-Emitted code reads its length: while there is one, calls of decorated functions take
-the way that looks at `state`.
-"""
-
-
-def make_current(home: dict[str, Any], rec: Recording | None) -> None:
-    """Make `rec` the recording of the thread whose state's dictionary is `home`."""
-    home["recording"] = rec
-    if rec is None:
-        threads_recording.pop(id(home), None)
-    else:
-        threads_recording[id(home)] = True
-
-
-def _forget_other_threads() -> None:
-    threads_recording.clear()
-    make_current(state.__dict__, state.recording)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_other_threads)
-
-
-def current() -> Recording | None:
-    """The recording of this thread, if one is open."""
-    return state.recording
-
-
-@contextmanager
-def recording_in(rec: Recording | None) -> Iterator[None]:
-    """Make `rec` this thread's recording for a while."""
-    home = state.__dict__
-    before = home.get("recording")
-    make_current(home, rec)
-    try:
-        yield
-    finally:
-        ended = before is not None and before.closed and not before.is_trace
-        make_current(home, None if ended else before)
-
-
-def isolated() -> Any:
-    """Compute at once, whatever is being recorded outside."""
-    return recording_in(None)
-
-
-# --- where an op was made -----------------------------------------------------
-
-_LIBRARY = ("tapec", "numpy", "scipy")
-_is_library: dict[int, bool] = {}
-
-
-def _library_globals(namespace: dict[str, Any]) -> bool:
-    """Whether frames with these globals are ours or NumPy's; memoised per module."""
-    root = str(namespace.get("__name__", "")).partition(".")
-    inside = root[0] in _LIBRARY and not namespace.get("__tapec_user__", False)
-    if namespace.get("__name__") in sys.modules:
-        _is_library[id(namespace)] = inside
-    return inside
-
-
-MOST_FRAMES = 32
-
-
-def _user_frames(stop: Any) -> tuple[Any, ...] | None:
-    """Code and instruction of the user's frames, innermost first, up to `stop`'s."""
-    frame: Any = sys._getframe(3)  # the nearer ones are `append` and its callers
-    frames: tuple[Any, ...] = ()
-    while frame is not None:
-        namespace = frame.f_globals
-        inside = _is_library.get(id(namespace))
-        if inside is None:
-            inside = _library_globals(namespace)
-        if not inside:
-            code = frame.f_code
-            frames += (code, frame.f_lasti)
-            if code is stop or stop is None or len(frames) == MOST_FRAMES:
-                break
-        frame = frame.f_back
-    return frames or None
-
-
-def locate(stop: Any) -> Location | None:
-    """Where the user's code is now, for an error or a warning."""
-    return Meta(loc=_user_frames(stop)).loc
-
-
-def warn(text: str) -> None:
-    """A warning that points at the user's line, whatever calls led here."""
-    frame: Any = sys._getframe(1)
-    level = 2
-    while frame.f_back is not None and _library_globals(frame.f_globals):
-        frame = frame.f_back
-        level += 1
-    warnings.warn(text, stacklevel=level)
-
 
 _literals: dict[Any, tuple[Attrs, ArrayType]] = {}
 MOST_LITERALS = 4096
@@ -161,28 +45,6 @@ def _literal(number: Any, dtype: np.dtype[Any] | None) -> tuple[Attrs, ArrayType
             _literals.clear()
         _literals[key] = made
     return made
-
-
-def _is_working() -> bool:
-    """Whether the tape that just died did so inside one of our operations."""
-    frame: Any = sys._getframe(4)  # below: release, and two functions of the tape
-    while frame is not None:
-        if str(frame.f_globals.get("__name__")).startswith("tapec."):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def free_lost() -> None:
-    """Free the recordings of this thread whose tapes were lost meanwhile."""
-    for ref in state.__dict__.pop("lost", ()):
-        rec = ref()
-        if rec is not None:
-            with rec.lock:
-                rec._let_go()
-
-
-# --- recordings ---------------------------------------------------------------
 
 
 class Look(NamedTuple):
@@ -272,7 +134,7 @@ class Recording:
             if self.holders or self.is_trace:
                 return
             self.closed = True
-        idle = self.home is state.__dict__ and not (lost and _is_working())
+        idle = self.home is state.__dict__ and not (lost and called_from_tapec())
         if idle and self.lock.acquire(blocking=False):
             try:
                 self._let_go()
@@ -307,7 +169,7 @@ class Recording:
         """Note one op of known type."""
         meta = self.meta
         if meta is None:
-            meta = Meta(None, self.scope, _user_frames(self.stop))
+            meta = Meta(None, self.scope, user_frames(self.stop))
         value = Value(prim, args, attrs, type_, self._uid, "", meta)
         self._uid += 1
         self.values.append(value)
@@ -479,98 +341,3 @@ def run_program(fn: Function, arrays: list[Array]) -> Sequence[Array]:
 def install_run(run: Callable[[Function, list[Array]], Sequence[Array]]) -> None:
     """The one upward door of recordings."""
     globals()["_run"] = run
-
-
-HOLDERS = 5
-
-
-class Trace(Recording):
-    """A recording with parameters: the body of a traced function.
-
-    Numbers looked at during the trace come from the example arguments and are computed
-    on demand; each look that decides something leaves a `check` behind.
-    """
-
-    is_trace = True
-
-    def __init__(self, name: str, stop: Any = None) -> None:
-        super().__init__(stop)
-        self.name = name
-        self.params: list[Value] = []
-        self.assigned: dict[int, tuple[Any, Any]] = {}
-        self._examples: dict[Value, Any] = {}
-
-    def param(self, example: Array, name: str = "") -> Value:
-        """A new parameter, typed and exemplified by `example`."""
-        value = self.add_param(ArrayType(example.dtype, example.shape), name)
-        self._examples[value] = example
-        return value
-
-    def add_param(self, type_: ArrayType, name: str = "") -> Value:
-        """A new parameter that has no example."""
-        value = self._new_leaf(type_, name)
-        self.params.append(value)
-        return value
-
-    @classmethod
-    def extending(cls, fn: Function) -> Trace:
-        """A trace that continues where `fn` ends (for passes that record)."""
-        trace = cls(fn.name)
-        trace.params = list(fn.params)
-        trace.values = list(fn.ops)
-        trace._uid = fn.next_uid
-        return trace
-
-    def private(self) -> dict[Value, Array]:
-        """Captured arrays that cannot change: nobody else holds them, or read-only.
-
-        They stop being leaves: the caller makes them constants of the function.
-        """
-        found: dict[Value, Array] = {}
-        self._examples.clear()
-        for value, source in list(self.leaves.items()):
-            if type(source) is not np.ndarray:
-                continue
-            # held by: leaves, _leaf_of, the list above, `source`, the argument
-            alone = sys.getrefcount(source) == HOLDERS and source.base is None
-            frozen = not source.flags.writeable and source.flags.owndata
-            if alone or frozen:
-                found[value] = source
-                del self.leaves[value]
-        return found
-
-    def finish(self, results: Sequence[Value]) -> Function:
-        """The recorded function; captured values are its last parameters."""
-        self.closed = True
-        params = [*self.params, *self.leaves]
-        return Function(self.name, params, self.values, results)
-
-    def example(self, value: Value) -> Array:
-        """What `value` is for the example arguments."""
-        env = self._examples
-        needed: set[Value] = set()
-        stack = [value]
-        while stack:
-            v = stack.pop()
-            if v in env or v in needed:
-                continue
-            if v.prim is None:
-                env[v] = array_of(self.leaves[v])
-            else:
-                needed.add(v)
-                stack.extend(v.args)
-        with np.errstate(all="ignore"):
-            for op in sorted(needed, key=lambda v: v.uid):
-                env[op] = apply(op, [env[a] for a in op.args])
-        return env[value]  # type: ignore[no-any-return]
-
-    def track(self, tensor: Any) -> None:
-        """Tensors of a trace stay symbolic."""
-
-    def flush(self, wanted: Iterable[Value] = ()) -> dict[Value, Array]:
-        if self.closed:
-            raise TraceError(
-                f"a value traced in {self.name} was used after the trace had ended; "
-                "return it from the function instead"
-            )
-        return {v: self.example(v) for v in wanted}

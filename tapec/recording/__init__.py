@@ -1,0 +1,46 @@
+"""The thread's recording: what the user's code did, as IR, not yet computed.
+
+There is one recording per thread at a time. Tapes are intervals on it; a traced
+function is a recording with parameters (`Trace`). Recording is lazy: `append` notes an
+op and its place in the user's code, and numbers exist only after a `flush`, which runs
+one program for everything that is still wanted.
+"""
+
+from tapec.recording.current import (
+    current,
+    free_lost,
+    isolated,
+    make_current,
+    recording_in,
+    state,
+    threads_recording,
+)
+from tapec.recording.places import locate, warn
+from tapec.recording.recording import (
+    Array,
+    Look,
+    Recording,
+    array_of,
+    install_run,
+    run_program,
+)
+from tapec.recording.trace import Trace
+
+__all__ = [
+    "Array",
+    "Look",
+    "Recording",
+    "Trace",
+    "array_of",
+    "current",
+    "free_lost",
+    "install_run",
+    "isolated",
+    "locate",
+    "make_current",
+    "recording_in",
+    "run_program",
+    "state",
+    "threads_recording",
+    "warn",
+]

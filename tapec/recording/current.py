@@ -1,0 +1,86 @@
+"""Which recording the thread's operations go to."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tapec.recording.recording import Recording
+
+__all__ = [
+    "current",
+    "free_lost",
+    "isolated",
+    "make_current",
+    "recording_in",
+    "state",
+    "threads_recording",
+]
+
+
+class _State(threading.local):
+    recording: Recording | None = None
+
+
+state = _State()
+
+threads_recording: dict[int, bool] = {}
+"""The threads (ids of their state's dictionaries) that record now.
+
+Emitted code reads its length: while there is one, calls of decorated functions take
+the way that looks at `state`.
+"""
+
+
+def make_current(home: dict[str, Any], rec: Recording | None) -> None:
+    """Make `rec` the recording of the thread whose state's dictionary is `home`."""
+    home["recording"] = rec
+    if rec is None:
+        threads_recording.pop(id(home), None)
+    else:
+        threads_recording[id(home)] = True
+
+
+def _forget_other_threads() -> None:
+    threads_recording.clear()
+    make_current(state.__dict__, state.recording)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
+
+
+def current() -> Recording | None:
+    """The recording of this thread, if one is open."""
+    return state.recording
+
+
+@contextmanager
+def recording_in(rec: Recording | None) -> Iterator[None]:
+    """Make `rec` this thread's recording for a while."""
+    home = state.__dict__
+    before = home.get("recording")
+    make_current(home, rec)
+    try:
+        yield
+    finally:
+        ended = before is not None and before.closed and not before.is_trace
+        make_current(home, None if ended else before)
+
+
+def isolated() -> Any:
+    """Compute at once, whatever is being recorded outside."""
+    return recording_in(None)
+
+
+def free_lost() -> None:
+    """Free the recordings of this thread whose tapes were lost meanwhile."""
+    for ref in state.__dict__.pop("lost", ()):
+        rec = ref()
+        if rec is not None:
+            with rec.lock:
+                rec._let_go()
