@@ -14,14 +14,13 @@ from tapec import primitive as lowerings
 from tapec.ir import ArrayType, Function, Value
 from tapec.native import accumulate, memory
 from tapec.native.access import Access
-from tapec.native.layout import NoNative, memory_type, real_dtype, register_type
+from tapec.native.layout import NoNative, memory_type
 from tapec.native.lowering import cost
-from tapec.native.math.short import SHORT, call_short
-from tapec.native.places import Axis, Place, Test, place
+from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
 from tapec.native.space import aligned, squeezed
 
-__all__ = ["Elements", "Region", "is_stacked"]
+__all__ = ["TINY", "Elements", "Index", "Region", "Target", "is_stacked"]
 
 INT = ir.IntType(64)
 POSITION = np.dtype(np.int64)
@@ -37,18 +36,6 @@ SCRATCH = 1 << 16
 Index = Sequence[Place]
 Target = tuple[Any, Place]
 """A buffer, and the number of the first element there."""
-
-
-class LoopBuilder(Builder):
-    """Inside a loop whose steps wait for each other."""
-
-    def math(self, name: str, *operands: Any) -> Scalar:
-        (x, *others) = operands
-        known = isinstance(x, Scalar) and x.dtype.char in "fd"
-        if name not in SHORT or others or not known or x.depth < len(self.scopes) - 1:
-            return super().math(name, *operands)
-        at, depth = self.at(x)
-        return self.make(x.dtype, depth, call_short(at, name, x.value))
 
 
 class Elements:
@@ -99,12 +86,19 @@ def indices(shape: tuple[int, ...]) -> list[list[Place]]:
 
 
 class Region:
-    """The code of one body, in the loop at one depth."""
+    """The code of one body, in the loop at one depth.
 
-    def __init__(self, b: Builder, body: Function, outer: Region | None = None) -> None:
+    floor: the least depth of what is computed from values of the surroundings; in a
+    branch its own, so that nothing of it runs when another branch is taken.
+    """
+
+    def __init__(
+        self, b: Builder, body: Function, outer: Region | None = None, floor: int = 0
+    ) -> None:
         self.b = b
         self.body = body
         self.outer = outer
+        self.floor = floor
         self.own = {*body.params, *body.ops}
         self.elements: dict[Value, Elements] = {}
         self.memo: dict[Any, Scalar] = {}
@@ -123,6 +117,9 @@ class Region:
             if value not in self.own and not any(i.terms for i in index):
                 assert self.outer is not None
                 found = self.outer.value_at(value, index)
+                found = Scalar(
+                    self.b, found.dtype, found.parts, max(found.depth, self.floor)
+                )
             else:
                 found = self._compute(value, index)
             if found.b is not self.b:
@@ -223,35 +220,37 @@ class Region:
             return self.b.const(element, dtype)
         return self.b.cast(element, dtype)
 
-    # --- loops
+    # --- loops and branches
 
     def emit(self, targets: Mapping[Value, Target]) -> None:
         """Every op in order; results that inner loops stack go to their targets."""
+        from tapec.native.loop_record import BLOCKS
+
         for op in self.body.ops:
-            if op.prim.name == "scan":
-                self._loop(op, targets)
+            if op.prim.name in BLOCKS:
+                self._control(op, BLOCKS[op.prim.name](self, op), targets)
+            elif op.prim.effect:
+                raise NoNative(op.prim.name)
             elif isinstance(op.type, ArrayType) and op.type.size <= TINY:
                 self.all_of(op)
 
-    def _loop(self, op: Value, targets: Mapping[Value, Target]) -> None:
-        items = {
-            i: [v for v in self.body.ops if v.prim.name == "item" and v.args[0] is op
-                and v.attr("index") == i]
-            for i in range(len(op.type.items))
-        }  # fmt: skip
-        loop = Counted(self, op)
+    def _control(self, op: Value, block: Any, targets: Mapping[Value, Target]) -> None:
+        items: dict[int, list[Value]] = {i: [] for i in range(len(op.type.items))}
+        for v in self.body.ops:
+            if v.prim.name == "item" and v.args[0] is op:
+                items[v.attr("index")].append(v)
         places = {}
-        for i in range(loop.carries, len(items)):
+        for i in block.stacked:
             given = [targets[v] for v in items[i] if v in targets]
             places[i] = given[0] if given else self._scratch(op.type.items[i])
-        finals = loop.emit(places)
+        results = block.emit(places)
         for i, values in items.items():
             for v in values:
-                if i < loop.carries:
-                    self.elements[v] = Elements.in_registers(v.shape, finals[i])
-                else:
+                if i in places:
                     depth = len(self.b.scopes) - 1
                     self.elements[v] = Elements.written(places[i], v.type, depth)
+                else:
+                    self.elements[v] = Elements.in_registers(v.shape, results[i])
 
     def _scratch(self, type_: ArrayType) -> Target:
         """Memory for what an inner loop stacks up."""
@@ -274,115 +273,6 @@ class Region:
         buffer, first = target
         for number, x in enumerate(self.all_of(value)):
             memory.store(self.b, self.b.scopes[-1], buffer, first + number, x)
-
-
-class Counted:
-    """One loop: a block that runs `length` times, carries as phi nodes."""
-
-    def __init__(self, outer: Region, op: Value) -> None:
-        self.outer, self.op = outer, op
-        self.body: Function = op.attr("body")
-        self.length, self.carries = op.attr("length"), op.attr("carries")
-        self.shared = self.carries + op.attr("invariants")
-        self.before = outer.b.scopes[-1]
-        self.depth = len(outer.b.scopes)
-
-    def emit(self, places: Mapping[int, Target]) -> list[list[Scalar]]:
-        """The loop; the answer is the last values of the carries.
-
-        Result `i` of the loop, stacked, goes to `places[i]`.
-        """
-        start = [self._started(a) for a in self.op.args[: self.carries]]
-        at = ir.IRBuilder(self.before.append_basic_block("loop"))
-        counter = at.phi(INT)
-        region = self._region(at, counter)
-        phis = [[self._phi(region.b, x) for x in elements] for elements in start]
-        self._enter(region, phis)
-        following = self._fill(region, places)
-        self._close(at, counter, _all(phis), _all(start), _all(following))
-        b, depth = self.outer.b, self.depth - 1
-        return [
-            [Scalar(b, x.dtype, x.parts, min(x.depth, depth)) for x in elements]
-            for elements in following
-        ]
-
-    def _started(self, operand: Value) -> list[Scalar]:
-        if operand.type.size > TINY:
-            raise NoNative("a carry too large for registers")
-        return self.outer.all_of(operand)
-
-    def _region(self, at: Any, counter: Any) -> Region:
-        outer = self.outer.b
-        b = LoopBuilder([*outer.scopes, at], outer.lines)
-        b.axes = outer.axes | {-self.depth: b.make(POSITION, self.depth, counter)}
-        b.places = dict(outer.places)
-        return Region(b, self.body, self.outer)
-
-    def _phi(self, b: Builder, x: Scalar) -> Scalar:
-        kind = register_type(real_dtype(x.dtype) if x.kind == "c" else x.dtype)
-        return b.make(x.dtype, self.depth, *[b.scopes[-1].phi(kind) for _ in x.parts])
-
-    @property
-    def time(self) -> Place:
-        """The number of the step's elements."""
-        i = Place([(Axis(-self.depth, self.length), 1)], 0)
-        return self.length - 1 - i if self.op.attr("reverse") else i
-
-    def _enter(self, region: Region, phis: list[list[Scalar]]) -> None:
-        """Where the parameters of the body are."""
-        for p, elements in zip(self.body.params, phis, strict=False):
-            region.elements[p] = Elements.in_registers(p.shape, elements)
-
-        def same(a: Value) -> Elements:
-            return Elements(lambda inner, index: inner.value_at(a, index))
-
-        def stepped(a: Value) -> Elements:
-            t = self.time
-            return Elements(lambda inner, index: inner.value_at(a, [t, *index]))
-
-        rest = zip(self.body.params, self.op.args, strict=True)
-        for number, (p, a) in enumerate(rest):
-            if number >= self.shared:
-                region.elements[p] = stepped(a)
-            elif number >= self.carries:
-                region.elements[p] = same(a)
-
-    def _fill(self, region: Region, places: Mapping[int, Target]) -> list[list[Scalar]]:
-        """The code of one step; the next carries."""
-        results = self.body.results
-        targets: dict[Value, Target] = {}
-        again = []
-        for i, (buffer, first) in places.items():
-            v = results[i]
-            target = buffer, first + self.time * v.type.size
-            if v in targets:
-                again.append((v, target))
-            targets.setdefault(v, target)
-        region.emit(targets)
-        fresh = [row for row in targets.items() if not is_stacked(row[0])]
-        for v, target in (*fresh, *again):
-            region.store(v, target)
-        return [region.all_of(v) for v in results[: self.carries]]
-
-    def _close(self, at: Any, counter: Any, *carried: list[Scalar]) -> None:
-        before, latch = self.before.block, at.block
-        following = at.add(counter, ir.Constant(INT, 1), flags=("nuw", "nsw"))
-        counter.add_incoming(ir.Constant(INT, 0), before)
-        counter.add_incoming(following, latch)
-        for phi, start, last in zip(*carried, strict=True):
-            for p, x, y in zip(phi.parts, start.parts, last.parts, strict=True):
-                p.add_incoming(x, before)
-                p.add_incoming(y, latch)
-        after = self.before.append_basic_block("done")
-        again = at.icmp_unsigned("<", following, ir.Constant(INT, self.length))
-        head = counter.parent
-        at.cbranch(again, head, after)
-        self.before.branch(head)
-        self.before.position_at_end(after)
-
-
-def _all(rows: list[list[Scalar]]) -> list[Scalar]:
-    return list(itertools.chain.from_iterable(rows))
 
 
 def is_stacked(v: Value) -> bool:

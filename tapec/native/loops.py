@@ -19,6 +19,7 @@ from tapec.ir import Emitter, Function, TupleType, Value
 from tapec.native import engine, kernels
 from tapec.native.layout import NoNative
 from tapec.native.loop_body import Elements, Region, is_stacked
+from tapec.native.loop_record import BLOCKS
 from tapec.native.places import place
 from tapec.native.scalars import Builder
 from tapec.ops.const import item
@@ -37,7 +38,7 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
 
 def is_loop(body: Function) -> bool:
     """Whether the kernel is a loop and its results."""
-    return bool(body.ops) and body.ops[0].prim.name == "scan"
+    return bool(body.ops) and body.ops[0].prim.name in BLOCKS
 
 
 def _emit(module: Any, body: Function, name: str) -> None:
@@ -61,13 +62,13 @@ def _emit(module: Any, body: Function, name: str) -> None:
 
 def enclosed(fn: Function) -> Function:
     """The loops of `fn` that can be one kernel are one."""
-    if not any(op.prim.name == "scan" for op in fn.ops):
+    if not any(op.prim.name in BLOCKS for op in fn.ops):
         return fn
     emit = Emitter(fn.next_uid)
     new: dict[Value, Value] = {}
     for op in fn.ops:
         args = tuple([new.get(a, a) for a in op.args])
-        if op.prim.name == "scan" and fits(kernel := _kernel(op)):
+        if op.prim.name in BLOCKS and fits(kernel := _kernel(op)):
             attrs = (("body", kernel),)
             single = len(kernel.results) == 1
             type_ = kernel.results[0].type if single else op.type
