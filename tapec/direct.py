@@ -2,13 +2,14 @@
 
 What an entry can take apart and put together is said in `native.forms`; here the
 structures of arguments and results are brought into that form. What has none (functions
-as arguments, dataclasses, variables that are assigned) is called through Python.
+as arguments, dataclasses, tensors) is called through Python.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +29,10 @@ from tapec.native.forms import (
     Read,
     Same,
 )
-from tapec.recording import threads_recording
+from tapec.recording import Array, threads_recording
 from tapec.tensor import Tensor
 from tapec.tracing import Traced
-from tapec.variable import Variable
+from tapec.variable import Variable, commit
 
 if TYPE_CHECKING:
     from tapec.compiled import Version
@@ -81,7 +82,7 @@ def _entry(version: Version, key: Any, python: Callable[..., Any]) -> Any:
     from tapec.native.entry import Entry
 
     direct, traced = version.program.direct, version.traced
-    if direct is None or traced.assigned:
+    if direct is None:
         return None
     try:
         return Entry(direct, _forms(traced, key), python, threads_recording)
@@ -92,16 +93,21 @@ def _entry(version: Version, key: Any, python: Callable[..., Any]) -> Any:
 def _forms(traced: Traced, key: Any) -> Forms:
     structure, signature = key
     positional, keywords = structure.children
-    if keywords.children:
-        raise NoEntry
     leaves = iter([_argument(n, kind) for n, kind in enumerate(signature)])
-    arguments = [_form(s, leaves) for s in positional.children]
+    given = (*positional.children, *keywords.children)
+    arguments = [_form(s, leaves) for s in given]
     dtypes = [r.dtype for r in traced.function.results]
     pairs = enumerate(zip(traced.weak, dtypes, strict=False))
     results = iter([Leaf(n, _PYTHON[d.kind] if w else None) for n, (w, d) in pairs])
     result = _form(traced.structure, results)
     captured = [_captured(read) for read in traced.bindings.reads]
-    return Forms(arguments, result, traced.bindings.numbers, captured)
+    names = keywords.data
+    taker = partial(_assign, traced.assigned) if traced.assigned else None
+    return Forms(arguments, names, result, traced.bindings.numbers, captured, taker)
+
+
+def _assign(variables: list[Variable], *contents: Array) -> None:
+    commit(variables, contents, fresh=True)
 
 
 def _captured(read: Read) -> Captured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -203,8 +204,10 @@ class Variable(Operators):
         return as_tensor(np.reshape(flat, self.shape))
 
 
-def commit(variables: list[Variable], arrays: list[Array]) -> None:
-    """Assign several variables together."""
+def commit(
+    variables: Sequence[Variable], arrays: Sequence[Array], *, fresh: bool = False
+) -> None:
+    """Assign several variables together; arrays that are not `fresh` are copied."""
     with _commit_lock:
         for v, a in zip(variables, arrays, strict=True):
-            v._replace(np.array(a))  # it may be an argument of the function itself
+            v._replace(a if fresh else np.array(a))  # it may be an argument

@@ -124,13 +124,14 @@ class _Emitter:
         self.direct = direct
         self.forms = forms
         self.layout = layout
+        self.returned = leaves_of(forms.result)
 
     def emit(self) -> Code:
         """The whole function."""
         code = self.code
         found = Found()
         look_up(code, self.forms, self.direct.params, found)
-        find(code, self.forms.arguments, self.direct.params, found)
+        find(code, self.forms, self.direct.params, found)
         self._take_frame()
         self._enter(found)
         owned = code.place(self.frame, self.layout.owned)
@@ -138,10 +139,13 @@ class _Emitter:
         results = Results(code, self.direct.outs, owned, failed)
         self._allocate(results)
         self._run(found, owned)
-        for leaf in leaves_of(self.forms.result):
+        for leaf in self.returned:
             if not self.direct.outs[leaf.number].ndim:
                 at = self.layout.number(len(self.direct.params) + leaf.number)
                 results.box(leaf.number, code.place(self.frame, at), leaf.python)
+        if self.forms.taker is not None:
+            rest = range(len(self.returned), len(self.direct.outs))
+            results.hand_over(self.forms.taker, rest)
         made = results.put_together(self.forms.result)
         self._give_frame_back()
         code.at.ret(made)
@@ -180,7 +184,7 @@ class _Emitter:
     def _allocate(self, results: Results) -> None:
         first = self.layout.slots + len(self.direct.params)
         for which, type_ in enumerate(self.direct.outs):
-            if type_.ndim:
+            if type_.ndim or which >= len(self.returned):
                 self.code.put(results.allocate(which), self.frame, first + which)
 
     def _run(self, found: Found, owned: Any) -> None:

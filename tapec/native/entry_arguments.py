@@ -13,8 +13,8 @@ from llvmlite import ir
 
 from tapec.ir import ArrayType
 from tapec.native import abi
-from tapec.native.entry_code import BIT, BYTE, INT, WORD, Code, number, word
-from tapec.native.forms import Form, Items, Keys, Leaf, Living, NoEntry, Same
+from tapec.native.entry_code import BIT, BYTE, INT, NULL, WORD, Code, number, word
+from tapec.native.forms import Form, Forms, Items, Keys, Leaf, Living, NoEntry, Same
 from tapec.native.platform import HEADERS
 
 __all__ = ["Found", "find"]
@@ -31,13 +31,28 @@ class Found:
         self.integers: dict[int, Any] = {}
 
 
-def find(code: Code, forms: list[Form], types: list[ArrayType], found: Found) -> None:
-    """Check the arguments of a call against `forms`; leaf n is of `types[n]`."""
-    _, arguments, count, _, _ = code.function.args
+def find(code: Code, forms: Forms, types: list[ArrayType], found: Found) -> None:
+    """Check the arguments of a call; leaf n is of `types[n]`."""
+    _, arguments, count, names, _ = code.function.args
     given = code.at.and_(count, number(abi.CLOSEST - 1))
-    code.require(code.same(given, number(len(forms))))
-    for i, form in enumerate(forms):
+    positional = len(forms.arguments) - len(forms.names)
+    code.require(code.same(given, number(positional)))
+    _require_names(code, names, forms.names)
+    for i, form in enumerate(forms.arguments):
         _find(code, code.item(arguments, i), form, types, found)
+
+
+def _require_names(code: Code, names: Any, wanted: tuple[str, ...]) -> None:
+    """The same keywords in the same order."""
+    if not wanted:
+        code.require(code.same(names, NULL))
+        return
+    code.require(code.at.icmp_unsigned("!=", names, NULL))
+    size = code.field(names, abi.SIZE, INT)
+    code.require(code.same(size, number(len(wanted))))
+    items = code.inside(names, HEADERS.tuple_items)
+    for i, name in enumerate(wanted):
+        code.require(code.same(code.item(items, i), code.constant(id(name))))
 
 
 def _find(

@@ -81,10 +81,10 @@ def _emit_slow(module: Any) -> None:
 
 
 def _emit_call(module: Any) -> None:
-    """The first entry, unless something is recorded or there are keywords."""
+    """The first entry, unless something is recorded."""
     kind = ir.FunctionType(POINTER, [POINTER, POINTER, INT, POINTER])
     function = ir.Function(module, kind, "call")
-    itself, _, _, names = function.args
+    itself = function.args[0]
     at = ir.IRBuilder(function.append_basic_block("entry"))
     place = at.gep(itself, [number(TABLE)], source_etype=ir.IntType(8))
     table = at.load(place, typ=POINTER)
@@ -93,8 +93,7 @@ def _emit_call(module: Any) -> None:
         _item(at, table, BUSY), [number(abi.DICT_SIZE)], source_etype=ir.IntType(8)
     )
     recorded = at.icmp_unsigned("!=", at.load(size, typ=INT), number(0))
-    odd = at.or_(recorded, at.icmp_unsigned("!=", names, NULL))
-    with at.if_then(odd, likely=False):
+    with at.if_then(recorded, likely=False):
         at.ret(at.call(module.globals["slow"], arguments, tail=True))
     code = at.load(table, typ=ENTRY.as_pointer())
     at.ret(at.call(code, arguments, tail=True))

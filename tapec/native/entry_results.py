@@ -86,6 +86,20 @@ class Results:
             return code.call("PyComplex_FromDoubles", POINTER, *parts)
         raise NoEntry
 
+    def hand_over(self, taker: Any, which: range) -> None:
+        """Call a Python function with these results, which are not returned."""
+        code = self.code
+        row = code.local(len(which))
+        for i, result in enumerate(which):
+            code.put(self.made[result], row, i)
+        function, count = code.constant(id(taker)), number(len(which))
+        answer = code.call("PyObject_Vectorcall", POINTER, function, row, count, NULL)
+        code.unless(code.at.icmp_unsigned("!=", answer, NULL), self.failed)
+        code.call("Py_DecRef", VOID, answer)
+        for result in which:
+            code.put(NULL, self.owned, result)
+            code.call("Py_DecRef", VOID, self.made[result])
+
     # --- containers
 
     def put_together(self, form: Form) -> Any:

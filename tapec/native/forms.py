@@ -89,14 +89,17 @@ class Captured(NamedTuple):
 class Forms(NamedTuple):
     """What a call looks like.
 
-    arguments: the positional ones. result: what is returned. same: names that must be
-    bound to the same objects. captured: arrays that follow the arguments.
+    arguments: the positional ones, then those of the keywords `names`. result: what is
+    returned. same: names that must be bound to the same objects. captured: arrays that
+    follow the arguments. taker: is called with the results that are not returned.
     """
 
     arguments: list[Form]
+    names: tuple[str, ...]
     result: Form
     same: list[Read]
     captured: list[Captured]
+    taker: Any
 
 
 Form = Leaf | Same | Living | Items | Keys
