@@ -11,8 +11,8 @@ No second set of rules. The Jacobian of an elementwise op is diagonal, so it is 
 transpose, and the vjp rule applied to the tangent of an operand is that operand's part.
 An op that moves and adds elements is applied to the tangents. Any other rule is
 transposed: it is recorded for some cotangent and differentiated with respect to it; it
-is linear, so what that cotangent is does not matter, and dce removes it. Ops with bodies
-bring a `jvp` of their own.
+is linear, so what that cotangent is does not matter, and dce removes it. Ops with
+bodies bring a `jvp` of their own.
 
 No where-NaN trap either: a tangent that became infinite or nan in a dead branch is left
 behind where the branch is, by the same `where`.

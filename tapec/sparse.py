@@ -28,7 +28,7 @@ from tapec.recording import Array, Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, as_tensor
 from tapec.tracing import Traced, signature_of
-from tapec.transform import grad, pull, seeds_of
+from tapec.transform import as_loops, grad, pull, seeds_of
 
 __all__ = ["SparseDerivative", "sparse_hessian", "sparse_jacobian"]
 
@@ -157,6 +157,12 @@ class SparseDerivative:
         """How many products one matrix takes."""
         return len(self._plan(args, kw).compression.seeds)
 
+    def inspect(self, *args: Any, **kw: Any) -> Any:
+        """The program of the products, stage by stage: see `tapec.inspect`."""
+        plan = self._plan(args, kw).compression
+        way = self._forward if plan.columns else self._reverse
+        return way.inspect(*args, **kw, seeds=plan.seeds)
+
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.__name__}>"
 
@@ -195,9 +201,10 @@ class SparseDerivative:
         """What is compiled: the products with all seeds, one per row."""
 
         def body(*args: Any, seeds: Any, **kw: Any) -> Any:
-            rec, start = recording()
             sources = Sources(self.fun, Selection(self._argnums), args, kw)
+            rec, start = recording()  # behind the sources: they are no part of a loop
             out = as_tensor(self._derived.fun(*sources.args, **sources.kw))
+            as_loops(rec, start, [out])
             (found,) = way(rec, out, sources.wrt, seeds, start)
             return np.reshape(found, (seeds.shape[0], -1))
 

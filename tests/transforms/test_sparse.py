@@ -205,6 +205,12 @@ def test_decorators():
     )
 
 
+def test_inspect():
+    found = tapec.sparse_hessian(rosenbrock).inspect(X)
+    assert "%seeds: bool[3,8]" in found.text()
+    assert "sparse_hessian of rosenbrock" in repr(tapec.sparse_hessian(rosenbrock))
+
+
 def test_what_is_refused():
     with pytest.raises(tapec.UnsupportedError, match="cannot be traced"):
         tapec.jit(tapec.sparse_jacobian(np.sin))(X)
@@ -240,6 +246,16 @@ def test_a_loop_over_a_chain(f):
     hessian = tapec.sparse_hessian(f)
     np.testing.assert_allclose(hessian(x).toarray(), tapec.hessian(f)(x), atol=1e-12)
     assert hessian.colors(x) == 3 and hessian(x).nnz == 3 * 40 - 2
+
+
+def test_the_jacobian_of_a_loop():
+    def f(x):
+        return np.stack([x[i] * x[i + 1] for i in range(len(x) - 1)])
+
+    x = np.linspace(0.5, 1.5, 40)
+    jacobian = tapec.sparse_jacobian(f)
+    np.testing.assert_allclose(jacobian(x).toarray(), tapec.jacobian(f)(x), atol=1e-12)
+    assert jacobian.colors(x) == 2
 
 
 @pytest.mark.parametrize("reverse", [False, True])
