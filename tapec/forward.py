@@ -19,7 +19,7 @@ from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, Weak, as_tensor
 from tapec.tracing import argument_names
-from tapec.transform import grad, memoised
+from tapec.transform import as_loops, grad, memoised
 
 __all__ = ["directions", "hvp", "jvp", "push", "recording"]
 
@@ -73,6 +73,7 @@ def _jvp(fun: Fun, has_aux: bool) -> Compiled:
         value, *aux = out if has_aux else (out,)
         leaves, structure = containers.flatten(value)
         outs = [as_tensor(leaf) for leaf in leaves]
+        as_loops(rec, start, outs)
         moved = push(rec, outs, sources.wrt, tangents, start)
         return (value, containers.unflatten(structure, moved), *aux)
 
