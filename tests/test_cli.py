@@ -132,7 +132,7 @@ def test_a_module_by_its_name(capsys):
         (
             "fit.py:loss --stage=nothing",
             2,
-            "--stage: no stage 'nothing'; there are recorded, simplify, ",
+            "--stage: no stage 'nothing'; there are recorded, ",
         ),
         ("fit.py:loss --svg=/no/folder/f.svg", 2, "/no/folder/f.svg: No such file"),
         (
