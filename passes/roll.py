@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tapec.ir import Function, prune
+from tapec.ops.control import scan
 from tapec.passes.cse import cse
 from tapec.passes.rolling.detect import MIN_SAVED, runs
 from tapec.passes.rolling.flat import Flat
@@ -34,6 +35,8 @@ __all__ = ["found_in", "roll"]
 
 def roll(fn: Function, apart: Collection[int] = ()) -> Function:
     """`fn` with its repetitions as loops; ops with uids `apart` stay outside."""
+    if any(op.prim is scan for op in fn.ops):
+        fn = prune(fn)  # loops that a gradient was taken of: their rounds are dead
     found = _rolled(fn, apart)
     if found is fn:
         return fn

@@ -147,10 +147,12 @@ _FIELDS = ("name", "params", "ops", "results")
 
 def has_effect(op: Value) -> bool:
     """Whether an op, or one in its bodies, does more than define its result."""
-    if op.prim.effect or not op.attrs:
-        return bool(op.prim.effect)
-    bodies = [value for _, value in op.attrs if isinstance(value, Function)]
-    return any(has_effect(inner) for body in bodies for inner in body.ops)
+    if op.prim.effect:
+        return True
+    for _, value in op.attrs:
+        if type(value) is Function and any(map(has_effect, value.ops)):
+            return True
+    return False
 
 
 def exact(value: Any) -> Any:
