@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tapec import containers
-from tapec.containers import PLAIN
+from tapec.containers import PLAIN, Static
 from tapec.direct import Entries
 from tapec.errors import CheckFailed, excerpt
 from tapec.interpret import evaluate
@@ -113,6 +113,8 @@ class Compiled(Called):
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         if state.recording is not None:
+            if args and type(args[0]) is Static:  # called as a method
+                args = (args[0].value, *args[1:])
             return self.body(*args, **kw)
         leaves, structure = self._flatten(args, kw)
         key = (structure, signature_of(leaves))
@@ -128,7 +130,7 @@ class Compiled(Called):
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        return Method(self, instance)
+        return Method(self, Static(instance))
 
     def _flatten(
         self, args: tuple[Any, ...], kw: dict[str, Any]

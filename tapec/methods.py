@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import Any
 
-from tapec.containers import Static
-from tapec.recording import state
-
-if TYPE_CHECKING:
-    from tapec.compiled import Compiled
+from tapec.native.callable import called_directly
 
 __all__ = ["Method"]
 
 
-class Method:
-    """A compiled function bound to an instance, which is not traced but looked into."""
+@called_directly
+class Method(functools.partial[Any]):
+    """A compiled function bound to an instance, which is not traced but looked into.
 
-    __slots__ = ("_compiled", "_self")
+    The instance comes marked as `Static`, which tells it from a first argument.
+    """
 
-    def __init__(self, compiled: Compiled, instance: Any) -> None:
-        self._compiled = compiled
-        self._self = Static(instance)
-
-    def __call__(self, *args: Any, **kw: Any) -> Any:
-        if state.recording is not None:
-            return self._compiled(self._self.value, *args, **kw)
-        return self._compiled(self._self, *args, **kw)
-
-    def inspect(self, *args: Any, **kw: Any) -> Any:
-        """See `Compiled.inspect`."""
-        return self._compiled.inspect(self._self, *args, **kw)
+    __slots__ = ()
 
     @property
     def __self__(self) -> Any:
-        return self._self.value
+        return self.args[0].value
+
+    def inspect(self, *args: Any, **kw: Any) -> Any:
+        """See `Compiled.inspect`."""
+        return self.func.inspect(*self.args, *args, **kw)  # type: ignore[attr-defined]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._compiled, name)
+        return getattr(self.func, name)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Method):
             return NotImplemented
-        same = self._compiled is other._compiled
-        return same and self.__self__ is other.__self__
+        return self.func is other.func and self.__self__ is other.__self__
 
     def __hash__(self) -> int:
-        return hash((id(self._compiled), id(self.__self__)))
+        return hash((id(self.func), id(self.__self__)))
 
     def __reduce__(self) -> Any:
-        return getattr, (self.__self__, self._compiled.__name__)
+        return getattr, (self.__self__, self.func.__name__)
 
     def __repr__(self) -> str:
-        return f"<bound {self._compiled!r} of {self.__self__!r}>"
+        return f"<bound {self.func!r} of {self.__self__!r}>"
