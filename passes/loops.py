@@ -227,9 +227,7 @@ class _Loops:
         results = [new.get(r, r) for r in self.fn.results]
         self.fn = Function(self.fn.name, self.fn.params, emit.ops, results)
 
-    def _join(
-        self, loop: Loop, emit: Emitter
-    ) -> tuple[Value, dict[int, Value | int]]:
+    def _join(self, loop: Loop, emit: Emitter) -> tuple[Value, dict[int, Value | int]]:
         """The op that a loop becomes, and what its results are then."""
         known: dict[int, Value | int] = dict(loop.settled)
         for op, earlier in self.loops.items():

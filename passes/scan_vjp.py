@@ -70,9 +70,7 @@ def _recording() -> Any:
     return state.recording
 
 
-def closed(
-    body: Function, carries: int, seeded: list[int]
-) -> tuple[Joint, list[int]]:
+def closed(body: Function, carries: int, seeded: list[int]) -> tuple[Joint, list[int]]:
     """The gradient of a step, with every carry whose cotangent becomes nonzero."""
     wrt = floating(body.params)
     while True:
@@ -161,9 +159,7 @@ class Reverse:
             new[op] = emit.keep(
                 Value(op.prim, args, op.attrs, op.type, op.uid, op.name, op.meta)
             )
-        grads = {
-            i: new.get(g, g) for i, g in enumerate(step.grads) if g is not None
-        }
+        grads = {i: new.get(g, g) for i, g in enumerate(step.grads) if g is not None}
         results = [
             grads[i] if i in grads else zero(emit, step.params[i].type)
             for i in self.bars

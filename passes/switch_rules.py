@@ -73,8 +73,7 @@ def switch_jvp(
         for op in fn.ops:
             emit.keep(op)
         results: list[Value] = [
-            change[i] if i in change else zero(emit, fn.results[i].type)
-            for i in wanted
+            change[i] if i in change else zero(emit, fn.results[i].type) for i in wanted
         ]
         branches[f"branch{number}"] = Function(fn.name, fn.params, emit.ops, results)
     given = [tangents[1 + i] for i in moving]

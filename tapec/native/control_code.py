@@ -9,14 +9,26 @@ from one step to the next, nothing is copied.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
 
 from tapec.native import engine
+from tapec.native.control_parts import (
+    BYTE,
+    NONE,
+    Body,
+    Rows,
+    clear,
+    copy,
+    moved,
+    pointer,
+    put,
+    turn,
+)
 from tapec.native.driver import (
-    CHECK_FAILED,
     INT,
     POINTER,
     WORD,
@@ -26,18 +38,20 @@ from tapec.native.driver import (
     _number,
     driver,
 )
+from tapec.native.loop_record import free, reallocate
 
 __all__ = ["routine"]
-
-BYTE = ir.IntType(8)
-NONE = ir.Constant(WORD, 0)
-FAILED = ir.Constant(WORD, CHECK_FAILED)
 
 
 @lru_cache(maxsize=1)
 def _library() -> engine.Library:
     module = engine.new_module("control")
-    emitters = {"scan": _emit_scan, "switch": _emit_switch, "while": _emit_while}
+    emitters = {
+        "scan": _emit_scan,
+        "switch": _emit_switch,
+        "while_loop": _emit_while,
+        "while_reverse": _emit_record,
+    }
     for name, emit in emitters.items():
         emit(module, _define(module, name, WORD, [POINTER, POINTER]))
     run = driver().library.address("run")
@@ -49,114 +63,43 @@ def routine(name: str) -> int:
     return _library().address(name)
 
 
-# --- parts --------------------------------------------------------------------
-
-
-def _pointer(at: Any, base: Any, number: Any) -> Any:
-    return _item(at, base, number, POINTER)
-
-
-def _moved(at: Any, pointer: Any, nbytes: Any) -> Any:
-    return at.gep(pointer, [nbytes], source_etype=BYTE)
-
-
-def _put(at: Any, slots: Any, slot: Any, pointer: Any) -> None:
-    at.store(pointer, at.gep(slots, [slot], source_etype=POINTER))
-
-
-class _Body:
-    """A body of the routine under construction: five words at `words`."""
-
-    def __init__(self, at: Any, words: Any, first: int, own: Any) -> None:
-        self.at, self.own = at, own
-        self.table = _pointer(at, words, first)
-        self.count, self.size = _item(at, words, first + 1), _item(at, words, first + 2)
-        self.words, self.kinds = (
-            _pointer(at, words, first + 3),
-            _pointer(at, words, first + 4),
-        )
-
-    def start(self, slots: Any, workspace: Any) -> None:
-        """Fill the table of slots."""
-        at = self.at
-        with _Loop(at, _number(0), self.size) as i:
-            word, kind = _item(at, self.words, i), _item(at, self.kinds, i)
-            with at.if_else(at.icmp_unsigned("==", kind, _number(2))) as (same, other):
-                with same:
-                    _put(at, self.own, i, _pointer(at, slots, word))
-                with other:
-                    inside = at.icmp_unsigned("==", kind, _number(0))
-                    base = at.ptrtoint(workspace, INT)
-                    base = at.select(inside, base, _number(0))
-                    address = at.inttoptr(at.add(base, word), POINTER)
-                    _put(at, self.own, i, address)
-
-    def run(self) -> None:
-        """One run; the routine ends if a check fails."""
-        at = self.at
-        run = at.module.globals.get("run") or ir.Function(
-            at.module, ir.FunctionType(INT, [POINTER, POINTER, INT, INT]), "run"
-        )
-        status = at.call(run, [self.own, self.table, _number(0), self.count])
-        with at.if_then(at.icmp_unsigned("!=", status, _number(0))):
-            at.ret(FAILED)
-
-    def param(self, slot: Any) -> Any:
-        """The buffer in a slot."""
-        return _pointer(self.at, self.own, slot)
-
-
-def _copy(at: Any, target: Any, source: Any, nbytes: Any) -> None:
-    kinds = [POINTER, POINTER, INT]
-    signature = ir.FunctionType(ir.VoidType(), [*kinds, ir.IntType(1)])
-    memcpy = at.module.declare_intrinsic("llvm.memcpy", kinds, signature)
-    at.call(memcpy, [target, source, nbytes, ir.Constant(ir.IntType(1), 0)])
-
-
 # --- scan ---------------------------------------------------------------------
 
 
 def _emit_scan(module: Any, function: Any) -> None:
-    """[workspace, body..., length, reverse, moving, rows, carries, rows]"""
+    """[workspace, body..., length, reverse, moving, rows, carries, rows]
+
+    A row of what moves: inner slot, outer slot, bytes per step. A row of carries: slots
+    of the parameter and the result, outer start, outer final, two buffers.
+    """
     slots, indices = function.args
     at = ir.IRBuilder(function.append_basic_block("entry"))
-    space = _pointer(at, slots, _item(at, indices, 0))
-    body = _Body(at, indices, 1, space)
+    space = pointer(at, slots, _item(at, indices, 0))
+    body = Body(at, indices, 1, space)
     body.start(slots, space)
     length, reverse = _item(at, indices, 6), _item(at, indices, 7)
     last = at.sub(length, _number(1))
-    moving = _item(at, indices, 8), _pointer(at, indices, 9)
-    carries = _item(at, indices, 10), _pointer(at, indices, 11)
-    with _Loop(at, _number(0), carries[0]) as k:
-        row = at.gep(carries[1], [at.mul(k, _number(6))], source_etype=INT)
-        _put(at, body.own, _item(at, row, 0), _pointer(at, slots, _item(at, row, 2)))
+    moving = _item(at, indices, 8), pointer(at, indices, 9)
+    carries = _item(at, indices, 10), pointer(at, indices, 11)
+    with Rows(at, carries, 6) as row:
+        put(at, body.own, _item(at, row, 0), pointer(at, slots, _item(at, row, 2)))
     with _Loop(at, _number(0), length) as i:
         backward = at.icmp_unsigned("!=", reverse, _number(0))
         t = at.select(backward, at.sub(last, i), i)
-        with _Loop(at, _number(0), moving[0]) as k:
-            row = at.gep(moving[1], [at.mul(k, _number(3))], source_etype=INT)
-            first = _pointer(at, slots, _item(at, row, 1))
-            element = _moved(at, first, at.mul(t, _item(at, row, 2)))
-            _put(at, body.own, _item(at, row, 0), element)
+        with Rows(at, moving, 3) as row:
+            first = pointer(at, slots, _item(at, row, 1))
+            element = moved(at, first, at.mul(t, _item(at, row, 2)))
+            put(at, body.own, _item(at, row, 0), element)
         final = at.icmp_unsigned("==", i, last)
-        with _Loop(at, _number(0), carries[0]) as k:
-            row = at.gep(carries[1], [at.mul(k, _number(6))], source_etype=INT)
-            target = at.select(
-                final, _pointer(at, slots, _item(at, row, 3)), _other(at, space, row, i)
-            )
-            _put(at, body.own, _item(at, row, 1), target)
+        with Rows(at, carries, 6) as row:
+            end = pointer(at, slots, _item(at, row, 3))
+            target = at.select(final, end, turn(at, space, row, i, 4))
+            put(at, body.own, _item(at, row, 1), target)
         body.run()
-        with _Loop(at, _number(0), carries[0]) as k:
-            row = at.gep(carries[1], [at.mul(k, _number(6))], source_etype=INT)
+        with Rows(at, carries, 6) as row:
             result = body.param(_item(at, row, 1))
-            _put(at, body.own, _item(at, row, 0), result)
+            put(at, body.own, _item(at, row, 0), result)
     at.ret(NONE)
-
-
-def _other(at: Any, space: Any, row: Any, i: Any) -> Any:
-    """One of the two buffers of a carry: not the one that was written last."""
-    odd = at.trunc(i, ir.IntType(1))
-    return _moved(at, space, at.select(odd, _item(at, row, 5), _item(at, row, 4)))
 
 
 # --- switch -------------------------------------------------------------------
@@ -166,8 +109,8 @@ def _emit_switch(module: Any, function: Any) -> None:
     """[workspace, index, bytes of the index, branches, rows of five words]"""
     slots, indices = function.args
     at = ir.IRBuilder(function.append_basic_block("entry"))
-    space = _pointer(at, slots, _item(at, indices, 0))
-    where = _pointer(at, slots, _item(at, indices, 1))
+    space = pointer(at, slots, _item(at, indices, 0))
+    where = pointer(at, slots, _item(at, indices, 1))
     narrow = at.icmp_unsigned("==", _item(at, indices, 2), _number(1))
     with at.if_else(narrow) as (byte, word):
         with byte:
@@ -184,7 +127,7 @@ def _emit_switch(module: Any, function: Any) -> None:
     index = at.select(at.icmp_signed(">", index, last), last, index)
     rows = at.gep(indices, [_number(4)], source_etype=INT)
     row = at.gep(rows, [at.mul(index, _number(5))], source_etype=INT)
-    body = _Body(at, row, 0, space)
+    body = Body(at, row, 0, space)
     body.start(slots, space)
     body.run()
     at.ret(NONE)
@@ -193,58 +136,133 @@ def _emit_switch(module: Any, function: Any) -> None:
 # --- while --------------------------------------------------------------------
 
 
-def _emit_while(module: Any, function: Any) -> None:
-    """[workspace, cond..., body..., start of body, truth, carries, rows]
+class _While:
+    """The forward half of loops with a condition.
 
-    A row: slots in cond, in body, of the result, outer start, outer final, two buffers,
-    bytes.
+    [workspace, cond..., body..., start of body, truth, carries, rows]; a row: slots in
+    cond, in body, of the result, outer start, outer final, two buffers, bytes.
+    """
+
+    def __init__(self, at: Any, function: Any) -> None:
+        slots, indices = function.args
+        self.at, self.slots = at, slots
+        self.space = space = pointer(at, slots, _item(at, indices, 0))
+        self.cond = Body(at, indices, 1, space)
+        self.body = Body(at, indices, 6, moved(at, space, _item(at, indices, 11)))
+        self.truth = _item(at, indices, 12)
+        self.rows = _item(at, indices, 13), pointer(at, indices, 14)
+
+    def emit(self, each_step: Callable[[Any], None] | None = None) -> Any:
+        """The loop; `each_step(i)` adds code in front of the body. The trip count."""
+        at, slots = self.at, self.slots
+        self.cond.start(slots, self.space)
+        self.body.start(slots, self.space)
+        with Rows(at, self.rows, 8) as row:
+            self._enter(row, pointer(at, slots, _item(at, row, 3)))
+        before = at.block
+        head, step = at.append_basic_block("test"), at.append_basic_block("step")
+        done = at.append_basic_block("done")
+        at.branch(head)
+        at.position_at_end(head)
+        i = at.phi(INT)
+        i.add_incoming(_number(0), before)
+        self.cond.run()
+        holds = at.load(self.cond.param(self.truth), typ=BYTE)
+        at.cbranch(at.icmp_unsigned("!=", holds, ir.Constant(BYTE, 0)), step, done)
+        at.position_at_end(step)
+        if each_step is not None:
+            each_step(i)
+        with Rows(at, self.rows, 8) as row:
+            target = turn(at, self.space, row, i, 5)
+            put(at, self.body.own, _item(at, row, 2), target)
+        self.body.run()
+        with Rows(at, self.rows, 8) as row:
+            self._enter(row, self.body.param(_item(at, row, 2)))
+        i.add_incoming(at.add(i, _number(1)), at.block)
+        at.branch(head)
+        at.position_at_end(done)
+        return i
+
+    def _enter(self, row: Any, pointer: Any) -> None:
+        """What a carry is in the next step."""
+        put(self.at, self.cond.own, _item(self.at, row, 0), pointer)
+        put(self.at, self.body.own, _item(self.at, row, 1), pointer)
+
+
+def _emit_while(module: Any, function: Any) -> None:
+    at = ir.IRBuilder(function.append_basic_block("entry"))
+    loop = _While(at, function)
+    loop.emit()
+    with Rows(at, loop.rows, 8) as row:
+        target = pointer(at, function.args[0], _item(at, row, 4))
+        copy(at, target, loop.body.param(_item(at, row, 1)), _item(at, row, 7))
+    at.ret(NONE)
+
+
+# --- while_reverse ------------------------------------------------------------
+
+
+def _emit_record(module: Any, function: Any) -> None:
+    """[as while..., bytes of a row, residuals, rows, back..., start, carries, rows]
+
+    A row of residuals: slot in body, place in the record, slot in back. A row of
+    carries: slots in back, of the result, outer start (-1: zeros), outer final, two
+    buffers, bytes.
     """
     slots, indices = function.args
     at = ir.IRBuilder(function.append_basic_block("entry"))
-    space = _pointer(at, slots, _item(at, indices, 0))
-    cond = _Body(at, indices, 1, space)
-    body = _Body(at, indices, 6, _moved(at, space, _item(at, indices, 11)))
-    cond.start(slots, space)
-    body.start(slots, space)
-    truth = _item(at, indices, 12)
-    count, rows = _item(at, indices, 13), _pointer(at, indices, 14)
+    record, room = at.alloca(POINTER), at.alloca(INT)
+    at.store(ir.Constant(POINTER, None), record)
+    at.store(_number(0), room)
+    loop = _While(at, function)
+    size = _item(at, indices, 15)
+    residuals = _item(at, indices, 16), pointer(at, indices, 17)
 
-    def each() -> tuple[Any, Any]:
-        loop = _Loop(at, _number(0), count)
-        return loop, at.gep(rows, [at.mul(loop.i, _number(8))], source_etype=INT)
+    def place(body: Body, column: int, i: Any) -> None:
+        base = moved(at, at.load(record, typ=POINTER), at.mul(i, size))
+        with Rows(at, residuals, 3) as row:
+            element = moved(at, base, _item(at, row, 1))
+            put(at, body.own, _item(at, row, column), element)
 
-    def enter(row: Any, pointer: Any) -> None:
-        _put(at, cond.own, _item(at, row, 0), pointer)
-        _put(at, body.own, _item(at, row, 1), pointer)
+    def make_room(i: Any) -> None:
+        rows = at.load(room, typ=INT)
+        with at.if_then(at.icmp_unsigned("==", i, rows), likely=False):
+            twice = at.add(at.shl(rows, _number(1)), _number(16))
+            grown = reallocate(at, at.load(record, typ=POINTER), at.mul(twice, size))
+            at.store(grown, record)
+            at.store(twice, room)
+        place(loop.body, 0, i)
 
-    loop, row = each()
-    with loop:
-        enter(row, _pointer(at, slots, _item(at, row, 3)))
-    before = at.block
-    head, step = at.append_basic_block("test"), at.append_basic_block("step")
-    done = at.append_basic_block("done")
-    at.branch(head)
-    at.position_at_end(head)
-    i = at.phi(INT)
-    i.add_incoming(_number(0), before)
-    cond.run()
-    holds = at.load(cond.param(truth), typ=BYTE)
-    at.cbranch(at.icmp_unsigned("!=", holds, ir.Constant(BYTE, 0)), step, done)
-    at.position_at_end(step)
-    loop, row = each()
-    with loop:
-        odd = at.trunc(i, ir.IntType(1))
-        offset = at.select(odd, _item(at, row, 6), _item(at, row, 5))
-        _put(at, body.own, _item(at, row, 2), _moved(at, space, offset))
-    body.run()
-    loop, row = each()
-    with loop:
-        enter(row, body.param(_item(at, row, 2)))
-    i.add_incoming(at.add(i, _number(1)), at.block)
-    at.branch(head)
-    at.position_at_end(done)
-    loop, row = each()
-    with loop:
-        target = _pointer(at, slots, _item(at, row, 4))
-        _copy(at, target, body.param(_item(at, row, 1)), _item(at, row, 7))
+    count = loop.emit(make_room)
+    back = Body(at, indices, 18, moved(at, loop.space, _item(at, indices, 23)))
+    back.start(slots, loop.space)
+    rows = _item(at, indices, 24), pointer(at, indices, 25)
+    with Rows(at, rows, 7) as row:
+        _first(at, back, slots, loop.space, row)
+    with _Loop(at, _number(0), count) as i:
+        place(back, 2, at.sub(at.sub(count, i), _number(1)))
+        with Rows(at, rows, 7) as row:
+            target = turn(at, loop.space, row, i, 4)
+            put(at, back.own, _item(at, row, 1), target)
+        back.run()
+        with Rows(at, rows, 7) as row:
+            result = back.param(_item(at, row, 1))
+            put(at, back.own, _item(at, row, 0), result)
+    with Rows(at, rows, 7) as row:
+        target = pointer(at, slots, _item(at, row, 3))
+        copy(at, target, back.param(_item(at, row, 0)), _item(at, row, 6))
+    free(at, at.load(record, typ=POINTER))
     at.ret(NONE)
+
+
+def _first(at: Any, back: Body, slots: Any, space: Any, row: Any) -> None:
+    """A cotangent before the first step back: an operand, or zeros."""
+    slot, start = _item(at, row, 0), _item(at, row, 2)
+    zeros = at.icmp_signed("<", start, _number(0))
+    with at.if_else(zeros) as (empty, given):
+        with empty:
+            buffer = moved(at, space, _item(at, row, 5))
+            clear(at, buffer, _item(at, row, 6))
+            put(at, back.own, slot, buffer)
+        with given:
+            put(at, back.own, slot, pointer(at, slots, start))

@@ -13,34 +13,28 @@ from tapec.native.control_code import routine
 from tapec.native.inner import Inner, Words
 from tapec.native.plan import ALIGNMENT, Plan
 
-__all__ = ["CONTROL", "Control", "control"]
-
-CONTROL = ("scan", "switch", "while_loop")
+__all__ = ["Control", "control"]
 
 
 class Control:
     """A step made of bodies. workspace: a value that stands for its own memory."""
 
-    def __init__(self, op: Value, name: str, bodies: list[Inner]) -> None:
+    def __init__(self, op: Value, bodies: list[Inner]) -> None:
         self.op = op
         self.bodies = bodies
-        self.address = routine(name)
+        self.address = routine(op.prim.name)
         self._kept: list[Words] = []
         self._size = 0
+        self.starts = [self._reserved(body.nbytes) for body in bodies]
+        self.buffers = self._buffers()
+        type_ = ArrayType(np.uint8, (max(self._size, 1),))
+        self.workspace = Value(None, (), (), type_, -1)
 
     def _reserved(self, nbytes: int) -> int:
         """Where `nbytes` of the workspace begin."""
         start = self._size
         self._size += -(-nbytes // ALIGNMENT) * ALIGNMENT
         return start
-
-    def finish(self) -> Control:
-        """Reserve what the routine needs."""
-        self.starts = [self._reserved(body.nbytes) for body in self.bodies]
-        self.buffers = self._buffers()
-        type_ = ArrayType(np.uint8, (max(self._size, 1),))
-        self.workspace = Value(None, (), (), type_, -1)
-        return self
 
     def _buffers(self) -> list[tuple[int, int]]:
         return []
@@ -109,27 +103,87 @@ class While(Control):
         return self._pairs(list(self.op.args[: self.op.attr("carries")]))
 
     def indices(self, plan: Plan) -> list[int]:
-        op, (cond, body) = self.op, self.bodies
-        n = op.attr("carries")
-        outer, results = [plan.slot(a) for a in op.args], self._results(plan)
-        fixed = {body.param(i): outer[i] for i in range(n, len(outer))}
+        cond, body, *_ = self.bodies
+        fixed, outer = self._fixed(plan), [plan.slot(a) for a in self.op.args]
+        finals = self._finals(plan)
         rows: list[int] = []
-        for i, pair in enumerate(self.buffers):
+        for i, pair in enumerate(self.buffers[: self.op.attr("carries")]):
             where = [cond.param(i), body.param(i), body.result(i)]
-            rows += [*where, outer[i], results[i], *pair, int(op.args[i].type.nbytes)]
+            nbytes = int(self.op.args[i].type.nbytes)
+            rows += [*where, outer[i], finals[i], *pair, nbytes]
         test = cond.words(self.starts[0], fixed, {cond.result(0): self.truth})
         return [
             plan.slot(self.workspace), *test, *body.words(self.starts[1], fixed),
-            self.starts[1], cond.result(0), n, self._address(rows),
+            self.starts[1], cond.result(0), len(rows) // 8, self._address(rows),
         ]  # fmt: skip
 
+    def _fixed(self, plan: Plan) -> dict[int, int]:
+        """The outer slots of the invariants, by their number among the parameters."""
+        count = len(self.bodies[0].function.params)
+        numbers = range(self.op.attr("carries"), count)
+        return {i: plan.slot(self.op.args[i]) for i in numbers}
 
-def control(op: Value) -> Control:
-    """The step of a loop or branch; NoNative if a body has steps in Python."""
+    def _finals(self, plan: Plan) -> list[int]:
+        return self._results(plan)
+
+
+class Record(While):
+    """The routine goes forward as for `while_loop` first."""
+
+    def _buffers(self) -> list[tuple[int, int]]:
+        op = self.op
+        self.bars = op.args[len(op.args) - len(op.attr("bars")) :]
+        self.sums = [op.args[op.attr("carries") + i] for i in op.attr("sums")]
+        return [*super()._buffers(), *self._pairs([*self.bars, *self.sums])]
+
+    def _finals(self, plan: Plan) -> list[int]:
+        return [-1] * self.op.attr("carries")
+
+    def indices(self, plan: Plan) -> list[int]:
+        _, body, back = self.bodies
+        n, carried = self.op.attr("carries"), len(self.bars) + len(self.sums)
+        fixed = self._fixed(plan)
+        moved = {i - n + carried: slot for i, slot in fixed.items()}
+        residuals, size = self._rows(n, carried + len(fixed))
+        starts = [*map(plan.slot, self.bars), *[-1] * len(self.sums)]
+        rows: list[int] = []
+        pairs = zip(starts, self._results(plan), strict=True)
+        for i, (start, slot) in enumerate(pairs):
+            nbytes = int(back.function.params[i].type.nbytes)
+            pair = self.buffers[n + i]
+            rows += [back.param(i), back.result(i), start, slot, *pair, nbytes]
+        del body
+        return [
+            *super().indices(plan), size, len(residuals) // 3,
+            self._address(residuals), *back.words(self.starts[2], moved),
+            self.starts[2], carried, self._address(rows),
+        ]  # fmt: skip
+
+    def _rows(self, n: int, first: int) -> tuple[list[int], int]:
+        """Where the residuals are in body, record and back; the record's row."""
+        _, body, back = self.bodies
+        rows, size = [], 0
+        for k, value in enumerate(body.function.results[n:]):
+            rows += [body.result(n + k), size, back.param(first + k)]
+            size += -(-int(value.type.nbytes) // ALIGNMENT) * ALIGNMENT
+        return rows, max(size, ALIGNMENT)
+
+
+STEPS: dict[str, type[Control]] = {
+    "scan": Scan,
+    "switch": Switch,
+    "while_loop": While,
+    "while_reverse": Record,
+}
+
+
+def control(op: Value) -> Control | None:
+    """The step of a loop or branch; None for any other op.
+
+    NoNative if a body has steps in Python.
+    """
+    made = STEPS.get(op.prim.name)
+    if made is None:
+        return None
     bodies = [Inner(v) for _, v in op.attrs if isinstance(v, Function)]
-    match op.prim.name:
-        case "scan":
-            return Scan(op, "scan", bodies).finish()
-        case "switch":
-            return Switch(op, "switch", bodies).finish()
-    return While(op, "while", bodies).finish()
+    return made(op, bodies)

@@ -271,5 +271,3 @@ class Until(Block):
         self.same(region, body.params[n:], self.op.args[n:count])
         region.emit({})
         return region
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tapec import primitive as lowerings
@@ -109,14 +110,13 @@ def make_steps(fn: Function) -> list[Step]:
 
 def _controlled(step: Step) -> Step:
     """A loop or branch as a native step, if its bodies can be."""
-    from tapec.native.control_steps import CONTROL, control
+    from tapec.native.control_steps import control
 
-    if step.kind == "host" and step.op.prim.name in CONTROL:
-        try:
+    if step.kind == "host":
+        with suppress(NoNative):
             step.control = control(step.op)
-            step.kind = "control"
-        except NoNative:
-            pass
+    if step.control is not None:
+        step.kind = "control"
     return step
 
 

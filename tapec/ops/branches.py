@@ -58,9 +58,7 @@ def _switch_samples(rng: np.random.Generator) -> list[Sample]:
         results = [emit.new(PRIMITIVES[name], *args), x]
         branches[f"branch{number}"] = Function(name, [x, y], emit.ops, results)
     arrays = rng.uniform(-1.0, 1.0, (2, 3))
-    return [
-        Sample((np.array(index), *arrays), branches) for index in (0, 1, 7, True)
-    ]
+    return [Sample((np.array(index), *arrays), branches) for index in (0, 1, 7, True)]
 
 
 switch = primitive(

@@ -184,7 +184,7 @@ def test_carry_errors_name_carry_and_types():
         return tapec.scan(step, {"h": x}, length=2)
 
     for text in both_ways(dtype):
-        assert 'carry[\'h\'] starts as f64[3] and comes back as f32[3]' in text
+        assert "carry['h'] starts as f64[3] and comes back as f32[3]" in text
 
     def shape(x):
         return tapec.scan(lambda c, _: (c + x, None), 0.0, length=2)
