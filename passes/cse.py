@@ -8,7 +8,7 @@
     }
 
 Forward and backward halves are one function after `vjp`, so what a derivative computes
-again is found here.
+again is found here. `x * y` and `y * x` are equal too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ from tapec.ir import Emitter, Function, Value, exact, has_effect, rewrite
 __all__ = ["cse"]
 
 
+COMMUTATIVE = frozenset(
+    ("add", "multiply", "equal", "not_equal", "logical_and", "logical_or")
+    + ("logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor")
+)
+"""Primitives whose operands may change places, to the last bit."""
+
+
 def cse(fn: Function) -> Function:
     """Replace an op by an earlier one with equal primitive, operands and attributes."""
     seen: dict[object, Value] = {}
@@ -25,7 +32,10 @@ def cse(fn: Function) -> Function:
     def rule(op: Value, emit: Emitter) -> Value:
         if has_effect(op):
             return emit.keep(op)
-        key = (op.prim, op.args, exact(op.attrs), op.type)
+        args = op.args
+        if op.prim.name in COMMUTATIVE and args[0].uid > args[1].uid:
+            args = args[::-1]
+        key = (op.prim, args, exact(op.attrs), op.type)
         found = seen.get(key)
         if found is None:
             found = seen[key] = emit.keep(op)

@@ -235,7 +235,8 @@ def _decide(x: Any, decisive: Any, what: str) -> Any:
     """A number that steers Python: in a trace it leaves a check behind."""
     from tapec.tensor import as_tensor, check_equal
 
-    looked(x, "bool(x)" if what == "the truth value" else "x.__index__()")
+    if state.recording is not None:
+        state.recording.look(x, "bool(x)" if what == "the truth value" else "int(x)")
     array = x.array
     if array.size != 1:
         raise ValueError(

@@ -285,6 +285,12 @@ def test_branches_are_guarded_whatever_comes_first() -> None:
         assert "if x > 0:" in g.explain_retrace()
 
 
+def test_the_truth_of_a_number_is_all_that_is_checked() -> None:
+    f = tapec.jit(lambda x: x * 2 if x else x - 1)
+    assert [f(x) for x in (3.0, 4.0, 0.0, 5.0)] == [6.0, 8.0, -1.0, 10.0]
+    assert len(f.signatures) == 2
+
+
 def test_while_and_assert() -> None:
     @tapec.value_and_grad
     def halve(x: Any) -> Any:
