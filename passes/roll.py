@@ -41,6 +41,8 @@ def roll(fn: Function, apart: Collection[int] = ()) -> Function:
     if found is fn:
         return fn
     found = prune(found)
+    while (further := _rolled(found, apart)) is not found:  # what a loop left to do
+        found = prune(further)
     if len(found.ops) > len(fn.ops) // 2:
         # rounds may differ in what is dead, or compute again what others share
         again = _rolled(cse(prune(fn)), apart)

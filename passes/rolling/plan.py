@@ -9,7 +9,7 @@ from tapec.passes.rolling.classify import BAD, Given, Slot, columns, cuts
 from tapec.passes.rolling.detect import MIN_SAVED, MIN_TRIPS, Run
 from tapec.passes.rolling.flat import Flat
 
-__all__ = ["Loop", "Refused", "plan"]
+__all__ = ["Loop", "Refused", "plan", "without_last"]
 
 DROPPED = 4
 """Rounds at the beginning that may stay outside."""
@@ -80,6 +80,14 @@ def _loop(flat: Flat, begin: int, p: int, trips: int) -> Loop | str:
     if sum(flat.values[i].type.nbytes for i in stacked) > COPIED:
         return "its inputs would have to be copied together"
     return Loop(begin, p, trips, slots, moving(flat, begin, p, trips))
+
+
+def without_last(flat: Flat, loop: Loop) -> Loop | None:
+    """The loop with one round less, if that is one."""
+    if loop.trips <= MIN_TRIPS:
+        return None
+    found = _loop(flat, loop.begin, loop.period, loop.trips - 1)
+    return found if isinstance(found, Loop) else None
 
 
 def _stacked(flat: Flat, slots: list[Slot]) -> list[int]:

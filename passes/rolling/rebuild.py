@@ -14,7 +14,7 @@ from tapec.passes.rolling import supply
 from tapec.passes.rolling.body import Body
 from tapec.passes.rolling.flat import Flat
 from tapec.passes.rolling.needs import Needs
-from tapec.passes.rolling.plan import Loop
+from tapec.passes.rolling.plan import Loop, without_last
 
 __all__ = ["rebuilt"]
 
@@ -27,8 +27,7 @@ def rebuilt(fn: Function, flat: Flat, loops: list[Loop], roll: Roll) -> Function
     place = flat.first
     for loop in loops:
         made.copy(place, loop.begin)
-        made.loop(loop)
-        place = loop.end
+        place = made.loop(loop)
     made.copy(place, flat.count)
     results = [made.value(i) for i in flat.results.tolist()]
     return Function(fn.name, fn.params, made.emit.ops, results)
@@ -101,14 +100,18 @@ class _Rebuilt:
 
     # loops
 
-    def loop(self, loop: Loop) -> None:
-        """The loop, and what its last round alone has to do."""
+    def loop(self, loop: Loop) -> int:
+        """The loop, and what it leaves to do; where the ops after it begin."""
         needs = Needs(self.flat, loop)
+        if needs.idle and (shorter := without_last(self.flat, loop)) is not None:
+            loop = shorter
+            needs = Needs(self.flat, loop)
         if needs.live:
             self._scan(loop, needs)
         for i in needs.tail:
             a, b = self.flat.start[i : i + 2].tolist()
             self._copy(i, self.flat.args[a:b].tolist())
+        return loop.end
 
     def _scan(self, loop: Loop, needs: Needs) -> None:
         body = Body(self, loop, needs.live, self.uid)
