@@ -7,7 +7,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from inspect import signature
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from tapec.native.callable import Called, called_directly
 from tapec.operators import Operators
 from tapec.passes import pipeline
 from tapec.recording import Array, state
+from tapec.statics import mark_static, static_names
 from tapec.tensor import Tensor
 from tapec.tracing import Traced, example_of, signature_of, trace
 from tapec.variable import Variable, commit
@@ -104,7 +105,7 @@ class Compiled(Called):
         functools.update_wrapper(self, fun)  # first: `fun` may be Compiled itself
         self.fun = fun
         self.body = body
-        self._static_names = _static_names(fun, static_argnums, static_argnames)
+        self._static_names = static_names(fun, static_argnums, static_argnames)
         self._versions: dict[Any, list[Version]] = {}
         self._log: list[str] = []
         self._lock = threading.RLock()
@@ -118,14 +119,15 @@ class Compiled(Called):
             return self.body(*args, **kw)
         leaves, structure = self._flatten(args, kw)
         key = (structure, signature_of(leaves))
-        for version in tuple(self._versions.get(key, ())):
+        versions = tuple(self._versions.get(key, ()))
+        for version in versions:
             try:
                 out = version.call(leaves)
             except CheckFailed:
                 continue
             self._entries.answer(self, version, key)
             return out
-        return self._trace_and_call(key, leaves, structure)
+        return self._trace_and_call(key, leaves, structure, len(versions))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
@@ -136,16 +138,19 @@ class Compiled(Called):
         self, args: tuple[Any, ...], kw: dict[str, Any]
     ) -> tuple[list[Any], containers.Structure]:
         if self._static_names:
-            args, kw = _mark_static(self.fun, self._static_names, args, kw)
+            args, kw = mark_static(self.fun, self._static_names, args, kw)
         return containers.flatten_call(args, kw)
 
     # versions
 
     def _trace_and_call(
-        self, key: Any, leaves: list[Any], structure: containers.Structure
+        self, key: Any, leaves: list[Any], structure: containers.Structure, tried: int
     ) -> Any:
         with self._lock:
             versions = self._versions.setdefault(key, [])
+            for version in versions[: len(versions) - tried]:  # by other threads
+                with suppress(CheckFailed):
+                    return version.call(leaves)
             if len(versions) >= MAX_VERSIONS:
                 return self._interpret(leaves, structure)
             self._log.append(self._reason(key, versions, leaves))
@@ -247,33 +252,6 @@ class Compiled(Called):
 
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}, {len(self.signatures)} versions>"
-
-
-def _static_names(
-    fun: Callable[..., Any],
-    argnums: int | Iterable[int],
-    argnames: str | Iterable[str],
-) -> frozenset[str]:
-    argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    argnames = (argnames,) if isinstance(argnames, str) else tuple(argnames)
-    if not argnums:
-        return frozenset(argnames)
-    names = list(signature(fun).parameters)
-    return frozenset((*argnames, *(names[i] for i in argnums)))
-
-
-def _mark_static(
-    fun: Callable[..., Any],
-    names: frozenset[str],
-    args: tuple[Any, ...],
-    kw: dict[str, Any],
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    order = list(signature(fun).parameters)
-    marked = tuple(
-        containers.Static(a) if i < len(order) and order[i] in names else a
-        for i, a in enumerate(args)
-    )
-    return marked, {k: containers.Static(v) if k in names else v for k, v in kw.items()}
 
 
 def _one(kind: Any) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import enum
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Static", "static_key"]
+__all__ = ["Static", "mark_static", "static_key", "static_names"]
 
 _BY_VALUE = (str, bytes, bool, enum.Enum, type, np.dtype, slice)
 
@@ -118,3 +119,32 @@ def static_key(value: Any) -> Any:
             return _Identity(value)
         return _ByValue(value)
     return _Identity(value)
+
+
+def static_names(
+    fun: Callable[..., Any],
+    argnums: int | Iterable[int],
+    argnames: str | Iterable[str],
+) -> frozenset[str]:
+    """The parameters that `static_argnums` and `static_argnames` mean."""
+    argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    argnames = (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    if not argnums:
+        return frozenset(argnames)
+    names = list(signature(fun).parameters)
+    return frozenset((*argnames, *(names[i] for i in argnums)))
+
+
+def mark_static(
+    fun: Callable[..., Any],
+    names: frozenset[str],
+    args: tuple[Any, ...],
+    kw: dict[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call, those of static parameters marked."""
+    order = list(signature(fun).parameters)
+    marked = tuple(
+        Static(a) if i < len(order) and order[i] in names else a
+        for i, a in enumerate(args)
+    )
+    return marked, {k: Static(v) if k in names else v for k, v in kw.items()}
