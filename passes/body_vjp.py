@@ -16,21 +16,22 @@ reads can be stored by the forward loop or computed again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from tapec.ir import Function, Value
 from tapec.ops.const import const, with_constants
 from tapec.passes.cse import cse
 from tapec.passes.dce import dce
 from tapec.passes.fold import fold
-from tapec.passes.rules import differentiable
+from tapec.passes.rules import differentiable, filled
 from tapec.passes.simplify import simplify
 from tapec.passes.vjp import backpropagate
 from tapec.recording import Recording, Trace, recording_in
 from tapec.tensor import Tensor
 
-__all__ = ["Joint", "is_zero", "joint", "tidy"]
+__all__ = ["Joint", "is_zero", "joint", "shortened", "tidy"]
 
 
 def tidy(fn: Function) -> Function:
@@ -87,16 +88,48 @@ def joint(body: Function, seeded: tuple[int, ...], wrt: tuple[int, ...]) -> Join
             t = Tensor(trace, ct, ct.type)
             seeds[r] = seeds[r] + t if r in seeds else t
         sources = [body.params[i] for i in wrt]
-        found = dict(
-            zip(wrt, backpropagate(trace, body.ops, seeds, sources), strict=True)
-        )
+        found = backpropagate(trace, body.ops, seeds, sources)
+    return _finished(trace, body, dict(zip(wrt, found, strict=True)))
+
+
+def _finished(trace: Trace, body: Function, found: Mapping[int, Any]) -> Joint:
     grads = [found.get(i) for i in range(len(body.params))]
     results = [*body.results, *(g.value for g in grads if g is not None)]
-    made = Function(
-        f"{body.name}.joint", [*trace.params, *trace.leaves], trace.values, results
-    )
+    params = [*trace.params, *trace.leaves]
+    made = Function(f"{body.name}.joint", params, trace.values, results)
     made = with_constants(made, trace.leaves)
     return Joint(body, tidy(made), [g is not None for g in grads])
+
+
+@lru_cache(maxsize=256)
+def shortened(body: Function, seeded: tuple[int, ...], wrt: tuple[int, ...]) -> Joint:
+    """`joint`, for numbers with the cotangents multiplied by partial derivatives.
+
+    A step back then waits for one product and one sum. The partial derivatives wait
+    for no cotangent, so the forward loop can compute and store them. There are more
+    operations if many results depend on the same values: then all stays as it was.
+    """
+    plain = joint(body, seeded, wrt)
+    moving = [body.results[i] for i in seeded] + [body.params[i] for i in wrt]
+    if not all(v.type.shape == () and v.dtype.kind == "f" for v in moving):
+        return plain
+    trace = Trace.extending(body)
+    total: dict[int, Any] = {}
+    with recording_in(trace):
+        for i in seeded:
+            r = body.results[i]
+            p = trace.add_param(r.type)
+            ct = Tensor(trace, p, p.type)
+            seeds = {r: filled(trace, r.type, 1.0)}
+            sources = [body.params[k] for k in wrt]
+            for k, g in zip(
+                wrt, backpropagate(trace, body.ops, seeds, sources), strict=True
+            ):
+                if g is not None:
+                    total[k] = total[k] + ct * g if k in total else ct * g
+    found = _finished(trace, body, total)
+    longer = len(found.function.ops) - len(plain.function.ops)
+    return found if longer <= len(found.backward) else plain
 
 
 def floating(params: Sequence[Value]) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from tapec.ops.arithmetic import add
 from tapec.ops.const import const
 from tapec.ops.control import scan
 from tapec.ops.shape import broadcast_to
-from tapec.passes.body_vjp import Joint, floating, is_zero, joint
+from tapec.passes.body_vjp import Joint, floating, is_zero, joint, shortened
 from tapec.passes.residuals import chosen, repeated
 from tapec.passes.rules import filled
 from tapec.recording import state
@@ -77,7 +77,7 @@ def closed(body: Function, carries: int, seeded: list[int]) -> tuple[Joint, list
         step = joint(body, tuple(seeded), wrt)
         reached = {i for i in wrt if i < carries and step.grads[i] is not None}
         if reached <= {*seeded}:
-            return step, seeded
+            return shortened(body, tuple(seeded), wrt), seeded
         seeded = sorted(reached | {*seeded})
 
 

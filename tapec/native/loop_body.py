@@ -27,8 +27,8 @@ POSITION = np.dtype(np.int64)
 TINY = 16
 """Elements of an array that lives in registers."""
 
-MOST = 4096
-"""Elements that the bodies of a loop may compute."""
+MOST = 2000
+"""Instructions that the bodies of a loop may have; more are better off as kernels."""
 
 SCRATCH = 1 << 16
 """Bytes on the stack for what an inner loop stacks up."""
@@ -111,9 +111,6 @@ class Region:
         key = value, tuple([i.key for i in index])
         found = self.memo.get(key)
         if found is None:
-            self.budget[0] -= 1
-            if self.budget[0] < 0:
-                raise NoNative("a body too large for registers")
             if value not in self.own and not any(i.terms for i in index):
                 assert self.outer is not None
                 found = self.outer.value_at(value, index)
@@ -151,8 +148,10 @@ class Region:
             return self._view(value, index)
         if isinstance(lower, lowerings.Library):
             return self._product(value, index)
-        if cost(value) is None:
+        price = cost(value)
+        if price is None:
             raise NoNative(value.prim.name)
+        self._spend(price)
         if isinstance(lower, lowerings.Reduce):
             return self._reduced(value, index)
         if isinstance(lower, lowerings.Index):
@@ -162,6 +161,11 @@ class Region:
                     for a in value.args]  # fmt: skip
         element = lower.emit(self.b, *operands, **dict(value.attrs))
         return self._typed(element, value.dtype)
+
+    def _spend(self, price: int) -> None:
+        self.budget[0] -= price
+        if self.budget[0] < 0:
+            raise NoNative("a body too large for registers")
 
     def _constant(self, value: Value, index: Index) -> Scalar:
         if any(i.terms for i in index):
@@ -200,6 +204,7 @@ class Region:
         x, y = value.args
         if value.prim.name != "matmul" or x.shape[-1] > TINY or not x.shape[-1]:
             raise NoNative(value.prim.name)
+        self._spend(2 * x.shape[-1])
         *batch, row, column = index
         outer = [aligned(a.shape[:-2], tuple(batch), place(0)) for a in (x, y)]
         total = None
