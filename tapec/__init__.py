@@ -5,6 +5,7 @@ as text you can read.
 """
 
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
+from tapec import random
 from tapec.branching import cond, switch
 from tapec.checking import check_grads
 from tapec.control import fori_loop, scan, while_loop
@@ -61,6 +62,7 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "random",
     "scan",
     "scope",
     "sparse_hessian",

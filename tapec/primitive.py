@@ -70,9 +70,11 @@ class Index(NamedTuple):
 
     `index` is one integer expression per axis of the result; `k.read(i, index)` is the
     element of operand `i`, `k.where`, `k.const` and integer operators combine them.
+    cost: instructions per element; those of moving it by default.
     """
 
     emit: Callable[..., Any]
+    cost: int = 2
 
 
 class View(NamedTuple):

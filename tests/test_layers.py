@@ -27,6 +27,7 @@ LAYERS = (
     {"recording", "tensor", "operators", "display", "variable"}
     | {"containers", "statics"},
     {"numpy", "scipy"},
+    {"random"},
     {"captures", "tracing", "bodies", "carries"},
     {"passes", "viz"},
     {"programs"},

@@ -17,9 +17,6 @@ __all__ = ["cost", "is_view"]
 CALL = 24
 """Instructions that a mathematical function counts as."""
 
-INDEX = 2
-"""Instructions that moving an element counts as."""
-
 _costs: dict[Any, int | None] = {}
 
 
@@ -29,7 +26,7 @@ def cost(op: Value) -> int | None:
         return None
     lower = op.prim.lower
     if isinstance(lower, lowerings.Index):
-        return INDEX
+        return lower.cost
     if isinstance(lower, lowerings.Reduce):
         ordered = lower.monoid in ("max", "min")
         return None if ordered and op.args[0].dtype.kind == "c" else 1

@@ -36,7 +36,6 @@ __all__ = [
     "log_ndtr",
     "logit",
     "ndtr",
-    "ndtri",
     "pseudo_huber",
     "rel_entr",
     "special_function",
@@ -132,15 +131,8 @@ def _log_ndtr_d(ct: Any, out: Any, x: Any) -> Any:
     return ct * conj(np.exp(-0.5 * x * x - out) / ROOT_2PI)
 
 
-def _ndtri_d(ct: Any, out: Any, x: Any) -> Any:
-    return ct * (ROOT_2PI * np.exp(0.5 * out * out))
-
-
 ndtr = special_function(sp.ndtr, "The standard normal distribution.", _ndtr_d)
 log_ndtr = special_function(sp.log_ndtr, "log(ndtr(x)) without underflow.", _log_ndtr_d)
-ndtri = special_function(
-    sp.ndtri, "The quantile of the standard normal.", _ndtri_d, domain=(UNIT,)
-)
 
 
 # --- logistic -----------------------------------------------------------------
