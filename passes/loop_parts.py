@@ -52,9 +52,15 @@ class Loop:
         return Function(self.op.attr("body").name, params, self.ops, results)
 
     def apply(self, transform: Callable[[Function], Function]) -> None:
-        """Run a pass on the body."""
+        """Run a pass on the body; it may answer with an equal one met before."""
+        before = self.body.params
         fn = transform(self.body)
+        new = dict(zip(before, fn.params, strict=True))
         n = len(self.start)
+        self.start = {new[p]: v for p, v in self.start.items()}
+        self.shared = {new[p]: v for p, v in self.shared.items()}
+        self.stepped = {new[p]: v for p, v in self.stepped.items()}
+        self.finals = {i: new[p] for i, p in self.finals.items()}
         self.ops = list(fn.ops)
         self.following = dict(zip(self.start, fn.results[:n], strict=True))
         self.outputs = dict(zip(self.outputs, fn.results[n:], strict=True))

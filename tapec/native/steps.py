@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tapec import primitive as lowerings
 from tapec.ir import Function, TupleType, Value
@@ -35,6 +36,7 @@ class Step:
         self.written = written
         self.product: Product | None = product(op) if kind == "library" else None
         self.control: Control | None = None
+        self.hosted: Callable[..., tuple[Any, ...]] | None = None
 
     def __repr__(self) -> str:
         return f"<step {self.kind}: {self.op!r}>"
@@ -59,7 +61,8 @@ class Step:
         moved = sum(int(t.nbytes) for t in types if not isinstance(t, TupleType))
         if self.kind == "kernel":
             moved *= 1 + len(self.op.attr("body").ops) // 8
-        return max(moved, self.product.flops if self.product else 0)
+        flops = self.product.flops if self.product else 0
+        return max(moved, flops, 4 * _operations(self.op))
 
     def address(self, kernels: dict[Function, KernelCode]) -> int:
         """Its routine; 0 on the host."""
@@ -90,6 +93,15 @@ class Step:
         return []
 
 
+def _operations(op: Value) -> int:
+    """How many operations a loop runs, at least; 1 for anything else."""
+    inside = [
+        sum(map(_operations, fn.ops)) for fn in Function("", (), [op], ()).bodies()
+    ]
+    rounds: int = op.attr("length") if op.prim.name == "scan" else 1
+    return 1 + rounds * sum(inside)
+
+
 def make_steps(fn: Function) -> list[Step]:
     """One step per op that computes something."""
     items: dict[Value, dict[int, Value]] = defaultdict(dict)
@@ -111,11 +123,15 @@ def make_steps(fn: Function) -> list[Step]:
 def _controlled(step: Step) -> Step:
     """A loop or branch as a native step, if its bodies can be."""
     from tapec.native.control_steps import control
+    from tapec.native.hosted import hosted
 
-    if step.kind == "host":
-        with suppress(NoNative):
-            step.control = control(step.op)
-    if step.control is not None:
+    if step.kind != "host":
+        return step
+    with suppress(NoNative):
+        step.control = control(step.op)
+    if step.control is None:
+        step.hosted = hosted(step.op)
+    else:
         step.kind = "control"
     return step
 

@@ -9,10 +9,10 @@ import numpy as np
 from tapec.errors import DTypeError, ShapeError
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType, Emitter, Function, TupleType, Value
-from tapec.ops.control import param_types, result_types, typed
+from tapec.ops.control import Run, param_types, result_types, typed
 from tapec.primitive import HOST, PRIMITIVES, Sample, primitive
 
-__all__ = ["switch"]
+__all__ = ["run_switch", "switch"]
 
 
 def _switch_type(
@@ -31,9 +31,15 @@ def _switch_type(
     return TupleType(tuple(first))
 
 
-def _switch(index: Any, *args: Any, **branches: Function) -> tuple[Any, ...]:
+def _switch(*args: Any, **branches: Function) -> tuple[Any, ...]:
+    return run_switch(evaluate, args, **branches)
+
+
+def run_switch(run: Run, args: Any, **branches: Function) -> tuple[Any, ...]:
+    """The meaning of `switch`; `run(fn, *arrays)` is how branches are run."""
+    index, *operands = args
     bodies = list(branches.values())
-    return evaluate(bodies[min(max(int(index), 0), len(bodies) - 1)], *args)
+    return tuple(run(bodies[min(max(int(index), 0), len(bodies) - 1)], *operands))
 
 
 def _switch_vjp(ct: Any, out: Any, *args: Any, **branches: Function) -> list[Any]:

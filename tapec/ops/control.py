@@ -7,7 +7,7 @@ live with the passes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from tapec.interpret import evaluate
 from tapec.ir import ArrayType, Emitter, Function, TupleType, Value
 from tapec.primitive import HOST, PRIMITIVES, Sample, primitive
 
-__all__ = ["scan"]
+__all__ = ["Run", "run_scan", "scan"]
 
 Types = Sequence[ArrayType]
+Run = Callable[..., Sequence[Any]]
 
 
 def typed(op: str, what: str, found: Types, wanted: Types) -> None:
@@ -57,17 +58,22 @@ def _scan_type(
     return TupleType((*params[:carries], *outputs))
 
 
-def _scan(
-    *args: Any, body: Function, carries: int, invariants: int, length: int,
-    reverse: bool,
+def _scan(*args: Any, **attrs: Any) -> tuple[Any, ...]:
+    return run_scan(evaluate, args, **attrs)
+
+
+def run_scan(
+    run: Run, args: Sequence[Any], *, body: Function, carries: int, invariants: int,
+    length: int, reverse: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
+    """The meaning of `scan`; `run(fn, *arrays)` is how bodies are run."""
     shared = carries + invariants
     state, fixed, xs = args[:carries], args[carries:shared], args[shared:]
     outputs = [
         np.empty((length, *t.shape), t.dtype) for t in result_types(body)[carries:]
     ]
     for t in reversed(range(length)) if reverse else range(length):
-        results = evaluate(body, *state, *fixed, *[np.asarray(x[t]) for x in xs])
+        results = run(body, *state, *fixed, *[np.asarray(x[t]) for x in xs])
         state = results[:carries]
         for array, element in zip(outputs, results[carries:], strict=True):
             array[t] = element

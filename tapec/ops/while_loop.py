@@ -13,10 +13,15 @@ import numpy as np
 
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType, Constant, Emitter, Function, TupleType, Value
-from tapec.ops.control import param_types, result_types, typed
+from tapec.ops.control import Run, param_types, result_types, typed
 from tapec.primitive import HOST, PRIMITIVES, Sample, no_samples, primitive
 
-__all__ = ["while_loop", "while_reverse"]
+__all__ = [
+    "run_reverse",
+    "run_while",
+    "while_loop",
+    "while_reverse",
+]
 
 
 def _loop_types(op: str, types: Any, cond: Function, body: Function, n: int) -> None:
@@ -37,10 +42,17 @@ def _while_type(
     return TupleType(types[:carries])
 
 
-def _while(*args: Any, cond: Function, body: Function, carries: int) -> Any:
+def _while(*args: Any, **attrs: Any) -> tuple[Any, ...]:
+    return run_while(evaluate, args, **attrs)
+
+
+def run_while(
+    run: Run, args: Any, *, cond: Function, body: Function, carries: int
+) -> tuple[Any, ...]:
+    """The meaning of `while_loop`; `run(fn, *arrays)` is how bodies are run."""
     state, fixed = args[:carries], args[carries:]
-    while evaluate(cond, *state, *fixed)[0]:
-        state = evaluate(body, *state, *fixed)
+    while run(cond, *state, *fixed)[0]:
+        state = run(body, *state, *fixed)
     return tuple(state)
 
 
@@ -116,20 +128,25 @@ def _reverse_type(
     return TupleType(tuple(out))
 
 
-def _reverse(
-    *args: Any, cond: Function, body: Function, back: Function, carries: int,
-    bars: tuple[int, ...], sums: tuple[int, ...],
+def _reverse(*args: Any, **attrs: Any) -> tuple[Any, ...]:
+    return run_reverse(evaluate, args, **attrs)
+
+
+def run_reverse(
+    run: Run, args: Any, *, cond: Function, body: Function, back: Function,
+    carries: int, bars: tuple[int, ...], sums: tuple[int, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
+    """The meaning of `while_reverse`."""
     n = len(args) - len(bars)
     state, fixed = args[:carries], args[carries:n]
     record = []
-    while evaluate(cond, *state, *fixed)[0]:
-        results = evaluate(body, *state, *fixed)
+    while run(cond, *state, *fixed)[0]:
+        results = run(body, *state, *fixed)
         state = results[:carries]
         record.append(results[carries:])
     found = (*args[n:], *(np.zeros_like(fixed[i]) for i in sums))
     while record:
-        found = evaluate(back, *found, *fixed, *record.pop())
+        found = tuple(run(back, *found, *fixed, *record.pop()))
     return found
 
 
