@@ -29,6 +29,7 @@ from tapec.passes.rolling.detect import MIN_SAVED, runs
 from tapec.passes.rolling.flat import Flat
 from tapec.passes.rolling.plan import Loop, Refused, plan
 from tapec.passes.rolling.rebuild import rebuilt
+from tapec.passes.rolling.stores import forwarded
 
 __all__ = ["found_in", "roll"]
 
@@ -37,6 +38,7 @@ def roll(fn: Function, apart: Collection[int] = ()) -> Function:
     """`fn` with its repetitions as loops; ops with uids `apart` stay outside."""
     if any(op.prim is scan for op in fn.ops):
         fn = prune(fn)  # loops that a gradient was taken of: their rounds are dead
+    fn = forwarded(fn)
     found = _rolled(fn, apart)
     if found is fn:
         return fn

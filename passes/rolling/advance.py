@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from tapec.ir import Value
 from tapec.passes.rolling.flat import Flat, Ints
 
-__all__ = ["Region", "moving", "table"]
+__all__ = ["Region", "Window", "moving", "table", "windows"]
 
 MOVING = ("slice", "update_slice")
 
@@ -45,6 +46,34 @@ class Region(NamedTuple):
         if (steps != steps[0]).any():
             return None
         return axes[0], int(places[0]), int(steps[0])
+
+
+class Window(NamedTuple):
+    """Neighbouring elements of an array that lines with one step pass together.
+
+    Each round has `step` elements along `axis`, from `first` on.
+    """
+
+    axis: int
+    first: int
+    step: int
+
+
+def windows(
+    lines: Iterable[tuple[int, int, int]], whole: Sequence[int], trips: int
+) -> dict[tuple[int, int, int], Window]:
+    """For lines through one array, of shape `whole`, the windows they lie in."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for axis, first, step in lines:
+        groups[axis, step].append(first)
+    found = {}
+    for (axis, step), firsts in groups.items():
+        low = min(firsts)
+        fits = max(firsts) - low < step and low + trips * step <= whole[axis]
+        if len(firsts) > 2 and fits:
+            for first in firsts:
+                found[axis, first, step] = Window(axis, low, step)
+    return found
 
 
 def moving(flat: Flat, begin: int, p: int, trips: int) -> dict[int, Region]:

@@ -12,7 +12,7 @@ from tapec.ops.const import const
 from tapec.ops.gather import gather, put
 from tapec.ops.shape import reshape
 from tapec.passes.rolling import supply
-from tapec.passes.rolling.advance import Region, table
+from tapec.passes.rolling.advance import Region, Window, table, windows
 from tapec.passes.rolling.classify import Carried, Fixed, Given, Local, Slot
 from tapec.passes.rolling.flat import Flat
 from tapec.passes.rolling.plan import Loop
@@ -52,6 +52,7 @@ class Body:
         self.local: dict[int, Value] = {}
         self._consts: dict[Constant, Value] = {}
         self._lines = self._regions_by_line()
+        self._windows = self._windows_by_array()
         self._build()
 
     def _build(self) -> None:
@@ -161,6 +162,17 @@ class Body:
                 found[slot, line].add((*map(int, other), region.shape, region.step))
         return found
 
+    def _windows_by_array(self) -> dict[Any, Any]:
+        lines: dict[Any, list[Any]] = defaultdict(list)
+        for slot, line in self._lines:
+            lines[slot].append(line)
+        found = {}
+        for slot, every in lines.items():
+            if type(slot) is Fixed:
+                whole = self.outer.flat.values[slot.value].shape
+                found[slot] = windows(every, whole, self.loop.trips)
+        return found
+
     def _slot(self, o: int) -> Slot:
         """The first operand slot of the op at place `o`."""
         start = self.outer.flat.start
@@ -187,6 +199,8 @@ class Body:
         self, op: Value, slot: Fixed, region: Region, line: tuple[int, int, int]
     ) -> Value:
         """What a region that passes an array element by element holds."""
+        if line in self._windows[slot]:
+            return self._of_window(slot, region, self._windows[slot][line], op)
         whole = len(self._lines[slot, line]) > 1
         key: Any = slot, line
         if not whole:
@@ -203,6 +217,20 @@ class Body:
             self.emit, row, start, shape, [region.step[a] for a in others]
         )
         return supply.shaped(self.emit, part, region.shape, op)
+
+    def _of_window(
+        self, slot: Fixed, region: Region, window: Window, op: Value
+    ) -> Value:
+        """The same if others pass beside it."""
+        key = slot, window
+        if key not in self.xs:
+            x = self.outer.value(slot.value)
+            rows = supply.windowed(self.outer.emit, x, window, self.loop.trips)
+            self._run_along(key, rows)
+        start = region.starts[0].tolist()
+        start[window.axis] -= window.first
+        row = self.xs[key][1]
+        return supply.cut(self.emit, row, start, region.shape, region.step)
 
     def _update(self, op: Value, slots: list[Slot], region: Region) -> Value:
         x, v = map(self.operand, slots)

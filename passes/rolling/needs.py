@@ -17,6 +17,7 @@ from tapec.ir import Value
 from tapec.passes.rolling.classify import MAX_LAG, Carried, Local
 from tapec.passes.rolling.flat import Flat
 from tapec.passes.rolling.plan import Loop
+from tapec.passes.rolling.stores import stores
 
 __all__ = ["Needs"]
 
@@ -31,13 +32,17 @@ class Needs:
 
     live: places in a round whose ops are in the body. stacked: places that are stacked
     outputs; rounds: their values that are read afterwards. tail: ops that are computed
-    after the loop.
+    after the loop. stores: arrays that are only written to.
     """
 
     def __init__(self, flat: Flat, loop: Loop) -> None:
         self.flat = flat
         self.loop = loop
         self._edges = self._operands()
+        self.stores = stores(flat, loop)
+        self._stored = {o for store in self.stores for o in store.places}
+        for o in self._stored:
+            self._edges[o] = []
         wanted = flat.last[loop.begin : loop.end] >= loop.end
         used = [loop.begin + i for i in wanted.nonzero()[0].tolist()]
         rounds: dict[int, list[int]] = defaultdict(list)
@@ -50,8 +55,12 @@ class Needs:
             if type(s) is Carried
         }
         full = {o for o, found in rounds.items() if len(found) == loop.trips}
+        full -= self._stored
+        full |= {o for s in self.stores if s.places[-1] in rounds for o in s.values}
         self.live = self._closure(carried | full)
         for o, found in rounds.items():
+            if o in self._stored:
+                continue
             more = self._closure([o]) - self.live
             if more and self._lag(found[0]) > MAX_LAG and self._are_finite(more):
                 full.add(o)
@@ -117,9 +126,10 @@ class Needs:
         pending = list(used)
         while pending:
             i = pending.pop()
-            if i in needed or i in tail or i < self.loop.begin:
+            o = self._place(i)
+            if i in needed or i in tail or i < self.loop.begin or o in self._stored:
                 continue
-            if self._place(i) in self.live:
+            if o in self.live:
                 needed[i] = None
                 continue
             tail.add(i)

@@ -15,6 +15,7 @@ from tapec.passes.rolling.body import Body
 from tapec.passes.rolling.flat import Flat
 from tapec.passes.rolling.needs import Needs
 from tapec.passes.rolling.plan import Loop, without_last
+from tapec.passes.rolling.stores import put_back
 
 __all__ = ["rebuilt"]
 
@@ -127,11 +128,19 @@ class _Rebuilt:
         number = {param: k for k, param in enumerate(body.carries.values())}
         for i, param in last.items():
             self.new[i] = self.emit.new(item, op, index=number[param])
+        stacks: dict[int, Value] = {}
         for k, o in enumerate(needs.stacked, len(starts)):
             stack = self.emit.new(item, op, index=k)
+            stacks[o] = stack
             for i in needs.rounds[o]:
                 t = (i - loop.begin) // loop.period
                 self.new[i] = supply.Part(stack, t, stack.shape[1:])
+        for store in needs.stores:
+            if all(o in stacks for o in store.values):
+                array = self.value(store.start)
+                for o, region in zip(store.values, store.regions, strict=True):
+                    array = put_back(self.emit, array, stacks[o], region)
+                self.new[loop.end - loop.period + store.places[-1]] = array
 
     def _start(self, starts: tuple[int, ...], param: Value) -> Value:
         """The initial value of a carry; zeros if nothing reads it."""

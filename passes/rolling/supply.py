@@ -17,11 +17,11 @@ from tapec.ops.gather import gather
 from tapec.ops.index import slice_
 from tapec.ops.join import concatenate
 from tapec.ops.shape import flip, reshape, transpose
-from tapec.passes.rolling.advance import Region, table
+from tapec.passes.rolling.advance import Region, Window, table
 
 __all__ = [
     "Part", "along", "cut", "element", "gathered", "joined", "shaped", "stacked",
-    "uncut",
+    "uncut", "windowed",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -94,6 +94,14 @@ def along(emit: Emitter, x: Value, region: Region, whole: bool) -> Value:
         x = cut(emit, x, start, tuple(shape), steps)
     x = in_front(emit, span(emit, x, axis, first, step, len(region.starts)), axis)
     return x
+
+
+def windowed(emit: Emitter, x: Value, window: Window, trips: int) -> Value:
+    """The elements of `x` in a window, one row per round."""
+    axis, first, step = window
+    part = span(emit, x, axis, first, 1, trips * step)
+    shape = (*x.shape[:axis], trips, step, *x.shape[axis + 1 :])
+    return in_front(emit, shaped(emit, part, shape), axis)
 
 
 def gathered(emit: Emitter, x: Value, region: Region) -> Value:

@@ -347,7 +347,7 @@ def widening(w, X):
     return np.sum(s)
 
 
-@case("written into an array", 0.3, 2.8, found=[(30, 6, [])], most=6)
+@case("written into an array", 0.3, 2.8, found=[(30, 5, [])], most=7)
 def written(x, r):
     out = tapec.numpy.zeros(30) * x
     for t in range(30):
@@ -384,3 +384,94 @@ def last_only(x, w):
         x = np.sin(x) * w
         y = np.log(x) + x
     return y
+
+
+# --- arrays that are filled in -------------------------------------------------
+
+zeros = tapec.numpy.zeros
+
+
+@case("an array read one element back", 0.3, 2.0, found=[(39, 5, [])], most=10)
+def one_back(x, r):
+    out = zeros(40) * x
+    out[0] = x
+    for t in range(1, 40):
+        out[t] = r * out[t - 1] * (1 - out[t - 1])
+    return out
+
+
+@case("an array read two elements back", 0.3, 0.9, found=[(40, 4, [])], most=16)
+def two_elements_back(x, r):
+    out = zeros(42) * x
+    out[0] = x
+    out[1] = x * 2
+    for t in range(2, 42):
+        out[t] = r * out[t - 1] - out[t - 2]
+    return out, out[7]
+
+
+@case("two rows from the end", 0.3, 2.0, found=[(40, 7, [])], most=15)
+def two_rows(x, r):
+    out = zeros((3, 40)) * x
+    for t in range(39, -1, -1):
+        x = r * x * (1 - x)
+        out[1, t] = x
+        out[2, t] = np.sin(x)
+    return out, x
+
+
+@case("every other row", 0.3, 2.0, found=[(20, 3, [])], most=9)
+def every_other(x, r):
+    out = zeros((40, 3)) * x
+    row = x + np.arange(3.0)
+    for t in range(0, 40, 2):
+        row = np.sin(row) * r
+        out[t] = row
+    return out
+
+
+@case("places in no order", 0.3, 2.0, found=[(30, 5, [])], most=7)
+def permuted(x, r):
+    out = zeros(30) * x
+    places = np.random.default_rng(0).permutation(30).tolist()
+    for t in range(30):
+        x = r * x * (1 - x)
+        out[places[t]] = x
+    return out
+
+
+@case("a matrix filled in", RNG.normal(size=(6, 8)), 0.3, found=[(48, 4, [])], most=10)
+def matrix(A, x):
+    B = A * 0.0
+    for i in range(6):
+        for j in range(8):
+            x = np.sin(x) + A[i, j]
+            B[i, j] = x
+    return B
+
+
+@case("an array that is read as a whole", 0.3, 2.0, found=[(30, 10, [])], most=6)
+def read_as_a_whole(x, r):
+    out = zeros(30) * x
+    for t in range(30):
+        x = r * x * (1 - x) + np.sum(out) * 0.01
+        out[t] = x
+    return out
+
+
+@case("heat", np.linspace(0, 1, 20) ** 2, 0.1, found=[(29, 9, [])], most=13)
+def heat(u, r):
+    for _ in range(30):
+        u[1:-1] = u[1:-1] + r * (u[2:] - 2 * u[1:-1] + u[:-2])
+    return u
+
+
+@case("rows of a flat array", RNG.random(48), 0.3, found=[(6, 3, [(8, 3, [])])], most=4)
+def flat_rows(c, x):
+    s = 0.0
+    for i in range(6):
+        p = x
+        for j in range(8):
+            p = p * c[i * 8 + j] + 1
+        s = s + p
+    return s
