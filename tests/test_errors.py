@@ -91,7 +91,7 @@ def test_outside_a_tape_too() -> None:
 
 def test_text_that_is_no_function() -> None:
     with pytest.raises(tapec.ParseError) as caught:
-        parse("func @f(%x: f64[3]) {\n  %1: f64[3] = sine %x\n  return %1\n}\n", "f.tir")
+        parse("func @f(%x: f64[3]) {\n  %1: f64[3] = sine %x\n  return %1\n}", "f.tir")
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("f.tir:2:16: expected ")
     assert "sine" in lines[0]

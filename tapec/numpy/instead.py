@@ -28,8 +28,8 @@ INSTEAD = {
     ),
     **dict.fromkeys(("copyto", "place", "putmask", "fill_diagonal"), _WRITES),
     **dict.fromkeys(
-        ("save", "savez", "savetxt", "tofile", "array2string", "array_repr", "array_str",
-         "printoptions", "testing"),
+        ("save", "savez", "savetxt", "tofile", "array2string", "array_repr",
+         "array_str", "printoptions", "testing"),
         _FILES,
     ),
     **dict.fromkeys(("polyfit", "vander"), _POLYNOMIALS),

@@ -183,7 +183,7 @@ def check_gradient(before, after, wrt=None):
 
 
 def check_tangents(before, after):
-    """`after` gives the results of `before`, then what they change along a direction."""
+    """`after` gives the results of `before`, then their change along a direction."""
     arrays = inputs(after, inside)
     n = len(before.params)
     x, directions = arrays[:n], iter(arrays[n:])

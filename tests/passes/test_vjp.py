@@ -84,7 +84,7 @@ def test_a_source_may_be_cut_itself_or_one_of_several_results() -> None:
     x = tapec.constant(np.diag([1.0, 2.0]))
     with tapec.GradientTape() as tape:
         rounded = np.round(x)
-        w, v = np.linalg.eigh(rounded)
+        w, _ = np.linalg.eigh(rounded)
         y = np.sum(w * w)
     d_rounded, d_w, d_x = tape.gradient(y, [rounded, w, x])
     np.testing.assert_allclose(d_rounded.numpy(), 2 * np.diag([1.0, 2.0]))
