@@ -97,21 +97,41 @@ def called_directly(cls: T) -> T:
     return cls
 
 
+class _Last:
+    """The table that ends a chain of entries: Python."""
+
+    def __init__(self, python: Callable[..., Any], busy: Any) -> None:
+        from tapec.native import entry_code as head
+        from tapec.native.entry_common import common
+
+        self.kept = (common(), python, busy)
+        self.words = (ctypes.c_uint64 * head.HEAD)()
+        self.words[head.CODE] = common().address("slow")
+        self.words[head.PYTHON], self.words[head.BUSY] = id(python), id(busy)
+        self.table = ctypes.addressof(self.words)
+
+
+_last: dict[int, _Last] = {}
+
+
 def use(
     thing: Any, entries: Sequence[Entry], python: Callable[..., Any], busy: Any
 ) -> None:
     """Try these entries, in this order, whenever `thing` is called; then `python`.
 
     busy: a dict; while it has items all calls go to `python`. Each entry keeps the
-    address of the next. Chained from the last on, they never form a ring, whatever
+    next and its address. Chained from the last on, they never form a ring, whatever
     other threads see in between.
     """
     from tapec.native.entry_code import NEXT
-    from tapec.native.entry_common import common, last
+    from tapec.native.entry_common import common
 
-    following = last(python, busy)
+    if id(python) not in _last:
+        _last[id(python)] = _Last(python, busy)
+    following: Any = _last[id(python)]
     for entry in reversed(entries):
-        entry.words[NEXT] = following
-        following = entry.table
-    abi.word_at(id(thing) + TABLE).value = following
+        entry.words[NEXT] = following.table
+        entry.following = following
+        following = entry
+    abi.word_at(id(thing) + TABLE).value = following.table
     abi.word_at(id(thing) + CALL).value = common().address("call")

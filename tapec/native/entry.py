@@ -91,6 +91,7 @@ class Entry:
         code.words[BUSY] = id(busy)
         self.words = (ctypes.c_uint64 * len(code.words))(*code.words)
         self.table = ctypes.addressof(self.words)
+        self.following: Any = None
         self._frames: list[Any] = []
         self.add_frame()
 

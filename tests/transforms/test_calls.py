@@ -522,6 +522,31 @@ def test_after_a_fork() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+LATE = """
+import threading, sys
+import numpy as np, tapec
+class Late:
+    def __init__(self, f):
+        self.f, self.x = f, np.ones(3)
+    def __del__(self):
+        self.f(self.x)
+        try:
+            self.f(1.0)
+        except BaseException:
+            pass
+f = tapec.jit(lambda x: (x * 2, np.sum(x)))
+for _ in range(4):
+    f(np.ones(3))
+sys.late, np.late, threading.late = Late(f), Late(f), Late(f)
+del f
+"""
+
+
+def test_called_while_the_interpreter_goes() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], cwd=ROOT, check=False)
+    assert done.returncode == 0
+
+
 # --- references -------------------------------------------------------------------
 
 
