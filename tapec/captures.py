@@ -18,7 +18,7 @@ from tapec.native.forms import Read
 from tapec.operators import Operators
 from tapec.recording import Array, array_of
 
-__all__ = ["Bindings", "function_code"]
+__all__ = ["Bindings", "function_code", "named_places"]
 
 
 class Bindings:
@@ -26,7 +26,7 @@ class Bindings:
 
     def __init__(self, fun: Callable[..., Any], sources: list[Any]) -> None:
         self.sources = sources
-        found = [(*place, place[0](*place[1:])) for place in _places(fun)]
+        found = [(*place, place[0](*place[1:])) for place in named_places(fun)]
         places = {id(place[3]): place[:3] for place in found}
         self._places = [places.get(id(s)) for s in sources]
         self._types = [(a.dtype, a.shape) for a in map(array_of, sources)]
@@ -105,7 +105,7 @@ _KINDS: dict[Any, str] = {_cell: "cell", _global: "item", _attribute: "attribute
 _NUMBERS = (int, float, complex, str, type(None))
 
 
-def _places(fun: Any) -> Iterator[tuple[Callable[[Any, str], Any], Any, str]]:
+def named_places(fun: Any) -> Iterator[tuple[Callable[[Any, str], Any], Any, str]]:
     """Every cell, named global and attribute that the function can read by name."""
     seen: set[int] = set()
     stack = [fun]

@@ -13,6 +13,7 @@ import numpy as np
 from tapec import containers
 from tapec.captures import Bindings, function_code
 from tapec.errors import UnsupportedError, at
+from tapec.generators import Generators
 from tapec.ir import Function
 from tapec.operators import Operators
 from tapec.ops.const import with_constants
@@ -69,7 +70,9 @@ def trace(
     params = [_parameter(rec, leaf) for leaf in leaves]
     with collector_off(), recording_in(rec):
         args, kw = containers.unflatten(structure, params)
+        generators = Generators(bindings_of or fun, args, kw)
         out = fun(*args, **kw)
+        generators.warn_if_used()
         results, out_structure = containers.flatten(out)
         tensors = [_result(rec, r) for r in results]
         assigned = [v for v, _ in rec.assigned.values()]
