@@ -50,14 +50,22 @@ class Bindings:
             for source, place in zip(self.sources, self._places, strict=True)
         ]
 
-    def arrays(self) -> list[Array] | None:
-        """Current contents of the sources; None when a version for others is needed."""
-        if not self.sources and not self._numbers:
-            return []
+    def equal_numbers(self) -> list[Any] | None:
+        """What the names of `numbers` are bound to now; None if it is not equal."""
+        found = []
         for get, owner, name, before in self._numbers:
             now = get(owner, name)
             if now is not before and (type(now) is not type(before) or now != before):
                 return None
+            found.append(now)
+        return found
+
+    def arrays(self) -> list[Array] | None:
+        """Current contents of the sources; None when a version for others is needed."""
+        if not self.sources and not self._numbers:
+            return []
+        if self.equal_numbers() is None:
+            return None
         found = []
         for source, place, type_ in zip(
             self.sources, self._places, self._types, strict=True

@@ -72,6 +72,9 @@ class Entries:
             if entry is None:
                 return
             entry.add_frame()
+            values = version.traced.bindings.equal_numbers()
+            if values is not None:
+                entry.rebind(values)
             if entry not in self._used:
                 self._used = [entry, *self._used][:MOST]
                 use(thing, self._used, self._python, threads_recording)

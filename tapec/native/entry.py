@@ -84,7 +84,9 @@ class Entry:
         self._direct = direct
         self._layout = _Layout(direct, forms)
         module = engine.new_module("entry")
-        code = _Emitter(Code(module, "entry"), direct, forms, self._layout).emit()
+        code, found = _Emitter(
+            Code(module, "entry"), direct, forms, self._layout
+        ).emit()
         self.library = _compiled(module)
         code.words[CODE] = self.library.address("entry")
         code.words[PYTHON] = id(python)
@@ -92,8 +94,16 @@ class Entry:
         self.words = (ctypes.c_uint64 * len(code.words))(*code.words)
         self.table = ctypes.addressof(self.words)
         self.following: Any = None
+        self._same = found.same
+        self._bound: list[Any] = []
         self._frames: list[Any] = []
         self.add_frame()
+
+    def rebind(self, values: list[Any]) -> None:
+        """Expect captured names to be bound to these objects, equal to those before."""
+        for place, value in zip(self._same, values, strict=True):
+            self.words[place] = id(value)
+        self._bound = values
 
     def add_frame(self) -> None:
         """Memory for one more call at the same time, if there is none to spare."""
@@ -127,7 +137,7 @@ class _Emitter:
         self.layout = layout
         self.returned = leaves_of(forms.result)
 
-    def emit(self) -> Code:
+    def emit(self) -> tuple[Code, Found]:
         """The whole function."""
         code = self.code
         found = Found()
@@ -153,7 +163,7 @@ class _Emitter:
         code.at.position_at_end(failed)
         self._drop(owned)
         code.at.ret(NULL)
-        return code
+        return code, found
 
     # --- the frame
 

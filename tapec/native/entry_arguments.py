@@ -23,12 +23,16 @@ _PYTHON = {float: np.dtype(float), int: np.dtype(np.int64), complex: np.dtype(co
 
 
 class Found:
-    """Leaves by number: the object, and the address of its data or a Python int."""
+    """Leaves by number: the object, and the address of its data or a Python int.
+
+    same: words of the table with objects that captured names must be bound to.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[int, Any] = {}
         self.data: dict[int, Any] = {}
         self.integers: dict[int, Any] = {}
+        self.same: list[int] = []
 
 
 def find(code: Code, forms: Forms, types: list[ArrayType], found: Found) -> None:

@@ -29,6 +29,7 @@ def look_up(code: Code, forms: Forms, types_: list[ArrayType], found: Found) -> 
     for read in forms.same:
         thing = _look(code, read, dicts)
         code.require(code.same(thing, code.constant(id(read.value))))
+        found.same.append(len(code.words) - 1)
     first = len(types_) - len(forms.captured)
     for number, captured in enumerate(forms.captured, first):
         thing = _look(code, captured.read, dicts)
