@@ -140,14 +140,14 @@ def _picture() -> str:
 
 
 def _caches() -> str:
-    from tapec.viz.engine import cache_dir
+    from tapec import kept
 
-    folder = cache_dir()
+    folder = kept.folder()
     if folder is None:
-        return "none: there is no home directory, so nothing is kept"
-    kept = [f for f in folder.glob("*") if f.is_file()] if folder.is_dir() else []
-    size = sum(f.stat().st_size for f in kept) / 1e6
-    return f"{folder}, {len(kept)} files, {size:.1f} MB"
+        return "none: nothing is kept between processes"
+    files = [f for f in Path(folder).glob("*") if f.is_file()]
+    size = sum(f.stat().st_size for f in files) / 1e6
+    return f"{folder}, {len(files)} files, {size:.1f} MB"
 
 
 CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (

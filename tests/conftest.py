@@ -1,9 +1,18 @@
 """Options and environment of every test."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 # Each pass is followed by the verifier, in subprocesses too.
 os.environ.setdefault("TAPEC_VERIFY", "1")
+
+
+# A cache of its own, one for all processes of a run.
+if "TAPEC_CACHE_DIR" not in os.environ:
+    folder = os.environ["TAPEC_CACHE_DIR"] = tempfile.mkdtemp(prefix="tapec-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def pytest_addoption(parser):

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import os
 import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EngineError", "cache_dir", "graphviz"]
+from tapec import kept
+
+__all__ = ["EngineError", "graphviz"]
 
 STACK = 2 << 20
 """More than this and wasmtime aborts the process on overflow instead of raising."""
@@ -160,78 +160,28 @@ def machine() -> tuple[Any, Any]:
     engine = wasmtime.Engine(config)
     atexit.register(machine.cache_clear)  # wasmtime's own clean-up fails at exit
     code = Path(PACKAGE_WASM_PATH).read_bytes()
-    kept = kept_file(code, version("wasmtime"))
-    module = load(engine, kept)
+    name = name_of(code, version("wasmtime"))
+    module = load(engine, name)
     if module is None:
         module = wasmtime.Module(engine, code)
-        store_safely(kept, bytes(module.serialize()))
+        kept.store(name, bytes(module.serialize()))
     return engine, module
 
 
-def kept_file(code: bytes, runtime: str) -> Path | None:
+def name_of(code: bytes, runtime: str) -> str:
     """Where the compiled code is kept: another name for all that it depends on."""
     key = hashlib.sha256(code)
     key.update(repr((runtime, STACK, sys.platform, platform.machine())).encode())
     key.update(platform.processor().encode())
-    folder = cache_dir()
-    return None if folder is None else folder / f"graphviz-{key.hexdigest()[:24]}"
+    return f"graphviz-{key.hexdigest()[:24]}"
 
 
-def cache_dir() -> Path | None:
-    """`$TAPEC_CACHE`, or a folder `tapec` where the platform keeps caches."""
-    own = os.environ.get("TAPEC_CACHE")
-    if own:
-        return Path(own)
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-        return (Path(base) if base else home / "AppData" / "Local") / "tapec" / "Cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "tapec"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "tapec"
-
-
-def load(engine: Any, file: Path | None) -> Any:
-    """The module kept in `file`: only if it is whole, and nobody else's."""
+def load(engine: Any, name: str) -> Any:
+    """The module that was kept, or None."""
     import wasmtime
 
+    data = kept.load(name)
     try:
-        if file is None or not is_mine(file):
-            return None
-        digest, data = file.read_bytes()[:32], file.read_bytes()[32:]
-        if hashlib.sha256(data).digest() != digest:
-            return None
-        return wasmtime.Module.deserialize(engine, data)
-    except (OSError, wasmtime.WasmtimeError):
+        return None if data is None else wasmtime.Module.deserialize(engine, data)
+    except wasmtime.WasmtimeError:
         return None
-
-
-def is_mine(file: Path) -> bool:
-    """Compiled code is run as it is, so no other user may be able to write it."""
-    if not hasattr(os, "getuid"):
-        return file.is_file()
-    for path in (file, file.parent):
-        state = path.lstat()
-        if state.st_uid != os.getuid() or state.st_mode & 0o022:
-            return False
-    return True
-
-
-def store_safely(file: Path | None, data: bytes) -> None:
-    """Write all of it or nothing; a failure costs only the time to compile again."""
-    if file is None:
-        return
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".graphviz-")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(hashlib.sha256(data).digest() + data)
-        os.replace(name, file)
-    except OSError:
-        Path(name).unlink(missing_ok=True)

@@ -78,11 +78,13 @@ def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:
         found = {body: _known.get(body) for body in wanted}
         new = [body for body, code in found.items() if code is None]
         if new:
-            module: Any = engine.new_module("kernels")
             names = [f"kernel{number}" for number in range(len(new))]
-            for name, body in zip(names, new, strict=True):
-                emit_kernel(module, body, name)
-            library = engine.compile_module(module, names)
+
+            def emit(module: Any) -> None:
+                for name, body in zip(names, new, strict=True):
+                    emit_kernel(module, body, name)
+
+            library = engine.compiled(("kernels", *new), emit, names)
             for name, body in zip(names, new, strict=True):
                 code = KernelCode(body, library.address(name), library)
                 _known[body] = found[body] = code

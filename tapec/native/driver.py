@@ -58,14 +58,16 @@ def driver() -> Driver:
 
 @lru_cache(maxsize=1)
 def _driver() -> Driver:
-    module = engine.new_module("driver")
+    names = ("run", "enter", "copy", "check_bool", "check_i64")
+    return Driver(engine.compiled("driver", _emit, names))
+
+
+def _emit(module: Any) -> None:
     _emit_run(module)
     _emit_enter(module)
     _emit_copy(module)
     for name, width in (("check_bool", 8), ("check_i64", 64)):
         _emit_check(module, name, ir.IntType(width))
-    names = ("run", "enter", "copy", "check_bool", "check_i64")
-    return Driver(engine.compile_module(module, names))
 
 
 def _number(n: int) -> Any:

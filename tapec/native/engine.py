@@ -6,17 +6,22 @@ when a library is linked, never written into code.
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import itertools
 import threading
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 
 from tapec.native import platform
+from tapec.native.objects import object_code
 
-__all__ = ["Library", "compile_module", "new_module", "texts_of"]
+__all__ = ["Library", "compile_module", "compiled", "new_module", "texts_of"]
 
 _lock = threading.RLock()
 _numbers = itertools.count()
@@ -28,10 +33,14 @@ class _Engine:
     def __init__(self) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        self.machine = _target_machine()
         # JITLink puts all sections of an object into one block of memory, which is
         # what the small code model needs.
         self.jit = llvm.create_lljit_compiler(_target_machine(), use_jit_link=True)
+
+    @cached_property
+    def machine(self) -> Any:
+        """What optimizes and generates code."""
+        return _target_machine()
 
 
 def _target_machine() -> Any:
@@ -71,46 +80,86 @@ class Library:
 
     def __init__(self, tracker: Any) -> None:
         self._tracker = tracker
+        _libraries.add(self)
 
     def address(self, name: str) -> int:
         """Where the function `name` begins."""
         return int(self._tracker[name])
 
 
+_libraries: weakref.WeakSet[Library] = weakref.WeakSet()
+
+
+@atexit.register
+def _keep_code() -> None:
+    """What is finalized after this module may still call code: it is not freed then."""
+    for kept in (_engine, *_libraries):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
+
+
 def compile_module(
     module: Any, exports: Iterable[str], imports: Mapping[str, int] | None = None
 ) -> Library:
-    """Optimize, compile and link a module.
+    """Optimize, compile and link a module; equal text was perhaps compiled before.
 
     `imports` are the addresses of the symbols it uses besides those of the process.
     """
+    text = str(module)
+    code = object_code(text, lambda: _compiled(text))
+    return _linked(code, exports, imports or {})
+
+
+def compiled(
+    key: Any,
+    emit: Callable[[Any], object],
+    exports: Iterable[str],
+    imports: Mapping[str, int] | None = None,
+) -> Library:
+    """The same for what `emit` adds to a module; `key` (see `objects`) decides what.
+
+    Nothing is emitted if code for this key has been kept.
+    """
+
+    def make() -> bytes:
+        module = new_module("tapec")
+        emit(module)
+        return _compiled(str(module))
+
+    return _linked(object_code(key, make), exports, imports or {})
+
+
+def _compiled(text: str) -> bytes:
+    """The object code of a module given as text."""
     with _lock:
-        found = engine()
-        parsed = _optimized(module)
-        builder = llvm.JITLibraryBuilder()
-        builder.add_object_img(found.machine.emit_object(parsed))
-        builder.add_current_process()
-        for name, address in (imports or {}).items():
-            builder.import_symbol(name, address)
-        for name in exports:
-            builder.export_symbol(name)
-        return Library(builder.link(found.jit, f"tapec{next(_numbers)}"))
+        return bytes(engine().machine.emit_object(_optimized(text)))
+
+
+def _linked(code: bytes, exports: Iterable[str], imports: Mapping[str, int]) -> Library:
+    builder = llvm.JITLibraryBuilder()
+    builder.add_object_img(code)
+    builder.add_current_process()
+    for name, address in imports.items():
+        builder.import_symbol(name, address)
+    for name in exports:
+        builder.export_symbol(name)
+    with _lock:
+        return Library(builder.link(engine().jit, f"tapec{next(_numbers)}"))
 
 
 def texts_of(module: Any) -> tuple[str, str]:
     """Optimized LLVM IR and assembly of a module."""
     with _lock:
-        parsed = _optimized(module)
+        parsed = _optimized(str(module))
         return str(parsed), str(engine().machine.emit_assembly(parsed))
 
 
-def _optimized(module: Any) -> Any:
+def _optimized(text: str) -> Any:
     """Parsed and through LLVM's passes.
 
     Without unrolling: with it, loops of up to 32 iterations are unrolled before they
     are vectorized, and run several times longer; vectorized loops need none.
     """
-    parsed = llvm.parse_assembly(str(module))
+    parsed = llvm.parse_assembly(text)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
     options.loop_interleaving = True

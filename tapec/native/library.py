@@ -103,16 +103,18 @@ def _blas_address(name: str) -> int:
 @cache
 def _routine(dtype: np.dtype[Any]) -> engine.Library:
     letter = BLAS_LETTER[LETTERS[dtype]]
-    module = engine.new_module(f"product_{letter}")
     names = {f"tapec_{letter}{kind}": f"{letter}{kind}" for kind in ("gemm", "gemv")}
-    void = ir.VoidType()
-    gemm, gemv = (
-        ir.Function(module, ir.FunctionType(void, [POINTER] * count), name)
-        for name, count in zip(names, (13, 11), strict=True)
-    )
-    _Emitter(module, dtype, gemm, gemv).emit()
+
+    def emit(module: Any) -> None:
+        void = ir.VoidType()
+        gemm, gemv = (
+            ir.Function(module, ir.FunctionType(void, [POINTER] * count), name)
+            for name, count in zip(names, (13, 11), strict=True)
+        )
+        _Emitter(module, dtype, gemm, gemv).emit()
+
     imports = {name: _blas_address(blas) for name, blas in names.items()}
-    return engine.compile_module(module, ["product"], imports)
+    return engine.compiled(("product", letter), emit, ["product"], imports)
 
 
 class _Emitter:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["HEADERS", "cpu", "has_half", "vector_width"]
+__all__ = ["HEADERS", "cpu", "has_half", "llvm_versions", "vector_width"]
 
 
 @lru_cache(maxsize=1)
@@ -21,6 +21,14 @@ def cpu() -> tuple[str, str]:
     import llvmlite.binding as llvm
 
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def llvm_versions() -> tuple[Any, ...]:
+    """Of the compiler and of its Python package."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    return llvm.llvm_version_info, llvmlite.__version__
 
 
 def has_half() -> bool:
