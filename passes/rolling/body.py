@@ -9,7 +9,9 @@ import numpy as np
 
 from tapec.ir import ArrayType, Constant, Emitter, Function, Value, prune
 from tapec.ops.const import const
+from tapec.ops.effects import check
 from tapec.ops.gather import gather, put
+from tapec.ops.logic import equal, logical_and, logical_not
 from tapec.ops.shape import reshape
 from tapec.passes.rolling import supply
 from tapec.passes.rolling.advance import Region, Window, table, windows
@@ -38,7 +40,8 @@ class Body:
     """The ops of one round that later rounds or outputs need.
 
     carries, fixed: parameters. xs: operands to run along, with their parameters.
-    local: the new values by place in the round.
+    local: the new values by place in the round. passed: whether all checks have passed,
+    as a parameter and as the next carry.
     """
 
     def __init__(self, outer: Outer, loop: Loop, live: set[int], uid: int) -> None:
@@ -50,6 +53,7 @@ class Body:
         self.fixed: dict[int, Value] = {}
         self.xs: dict[Any, tuple[Value, Value]] = {}
         self.local: dict[int, Value] = {}
+        self.passed: tuple[Value, Value] | None = None
         self._consts: dict[Constant, Value] = {}
         self._lines = self._regions_by_line()
         self._windows = self._windows_by_array()
@@ -65,7 +69,9 @@ class Body:
             if o not in self.live:
                 continue
             region = loop.regions.get(o)
-            if op.prim is reshape:
+            if op.prim is check:
+                self._check(op, self.operand(slots[0]))
+            elif op.prim is reshape:
                 x = self.operand(slots[0])
                 self.local[o] = supply.shaped(self.emit, x, op.shape, op)
             elif region is None:
@@ -77,6 +83,20 @@ class Body:
                 self.local[o] = self._slice(op, slots[0], region)
             else:
                 self.local[o] = self._update(op, slots, region)
+
+    def _check(self, op: Value, value: Value) -> None:
+        """Remember whether this and all checks before have passed."""
+        expected = op.attr("expected")
+        if expected is False:
+            value = self.emit.new(logical_not, value, like=op)
+        elif expected is not True:
+            wanted = self._const(Constant(np.asarray(expected, value.dtype)))
+            value = self.emit.new(equal, value, wanted, like=op)
+        if self.passed is None:
+            param = before = self.param(value.type)
+        else:
+            param, before = self.passed
+        self.passed = param, self.emit.new(logical_and, before, value, like=op)
 
     # parameters
 
@@ -252,7 +272,11 @@ class Body:
             else self.carries[Carried(c.offset, c.lag - 1, c.starts[1:])]
             for c in self.carries
         ]
-        params = [*self.carries.values(), *self.fixed.values()]
+        params = [*self.carries.values()]
+        if self.passed is not None:
+            params.append(self.passed[0])
+            following.append(self.passed[1])
+        params += self.fixed.values()
         params += [param for _, param in self.xs.values()]
         results = following + [self.local[o] for o in outputs]
         return prune(Function("body", params, self.emit.ops, results))

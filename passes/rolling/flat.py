@@ -9,8 +9,9 @@ import numpy as np
 
 from tapec.ir import Function, Value, exact, has_effect
 from tapec.ops.const import const
+from tapec.ops.effects import check
 
-__all__ = ["Flat", "Ints"]
+__all__ = ["Flat", "Ints", "may_fail"]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -23,6 +24,9 @@ class Flat:
     ops that could be the same op of a loop. args, start: the operands of value i are
     `args[start[i]:start[i + 1]]`. last: the number of the last reader of each value,
     that of no op for what is a result, -1 for what nothing reads.
+
+    Ops with effects stand alone, except checks that no op follows which may raise: they
+    can wait for the end of a loop.
     """
 
     def __init__(self, fn: Function, apart: Collection[int] = ()) -> None:
@@ -73,15 +77,27 @@ class Flat:
         """Give ops that must not become a part of a loop a token of their own."""
         alone = np.isin(self._uids, list(apart)) if apart else np.zeros(0, dtype=bool)
         places = alone.nonzero()[0].tolist()
+        late = not any(map(may_fail, ops))
         places += [
             i
             for i, op in enumerate(ops, self.first)
-            if op.prim.effect or (op.attrs and has_effect(op))
+            if (op.prim.effect or (op.attrs and has_effect(op)))
+            and not (late and op.prim is check)
         ]
         self.tokens[places] = -1 - np.array(places, dtype=np.int64)
 
     def is_const(self, i: int) -> bool:
         return self.values[i].prim is const
+
+
+def may_fail(op: Value) -> bool:
+    """Whether an op relies on the checks before it."""
+    if op.prim.name in _INDEXED:
+        return any(a.prim is not const for a in op.args[_INDEXED[op.prim.name] :])
+    return op.prim.may_raise and op.prim is not check
+
+
+_INDEXED = {"gather": 1, "scatter_add": 1, "put": 2}
 
 
 def _numbered(keys: Iterable[Any]) -> Ints:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 from itertools import pairwise
 
 from tapec.ir import Value
+from tapec.ops.effects import check
 from tapec.passes.rolling.classify import MAX_LAG, Carried, Local
 from tapec.passes.rolling.flat import Flat
 from tapec.passes.rolling.plan import Loop
@@ -33,6 +34,7 @@ class Needs:
     live: places in a round whose ops are in the body. stacked: places that are stacked
     outputs; rounds: their values that are read afterwards. tail: ops that are computed
     after the loop. stores: arrays that are only written to.
+    checks: places of checks.
     """
 
     def __init__(self, flat: Flat, loop: Loop) -> None:
@@ -48,16 +50,19 @@ class Needs:
         rounds: dict[int, list[int]] = defaultdict(list)
         for i in used:
             rounds[self._place(i)].append(i)
+        self.checks = [
+            o for o in range(loop.period) if flat.values[loop.begin + o].prim is check
+        ]
         carried = {
             s.offset
-            for o in self._closure(rounds)
+            for o in self._closure([*rounds, *self.checks])
             for s in self._edges[o]
             if type(s) is Carried
         }
         full = {o for o, found in rounds.items() if len(found) == loop.trips}
         full -= self._stored
         full |= {o for s in self.stores if s.places[-1] in rounds for o in s.values}
-        self.live = self._closure(carried | full)
+        self.live = self._closure(carried | full | {*self.checks})
         for o, found in rounds.items():
             if o in self._stored:
                 continue
@@ -111,6 +116,7 @@ class Needs:
         """Whether the last round does something in vain that must not be done."""
         begin = self.loop.end - self.loop.period
         asked = {i for i in range(begin, self.loop.end) if self._is_read_after(i)}
+        asked |= {begin + o for o in self.checks}
         for i in reversed(range(begin, self.loop.end)):
             if i in asked:
                 asked.update(self._args(i))

@@ -9,6 +9,7 @@ import numpy as np
 from tapec.ir import Constant, Emitter, Function, Value
 from tapec.ops.const import const, item
 from tapec.ops.control import scan
+from tapec.ops.effects import check
 from tapec.ops.shape import broadcast_to
 from tapec.passes.rolling import supply
 from tapec.passes.rolling.body import Body
@@ -118,6 +119,8 @@ class _Rebuilt:
         body = Body(self, loop, needs.live, self.uid)
         last = {i: body.carry(c) for i, c in needs.finals(body.carries).items()}
         starts = [self._start(c.starts, param) for c, param in body.carries.items()]
+        if body.passed is not None:
+            starts.append(self.emit.new(const, value=Constant(np.True_)))
         fixed = [self.value(i) for i in body.fixed]
         xs = [rows for rows, _ in body.xs.values()]
         op = self.emit.new(
@@ -128,6 +131,10 @@ class _Rebuilt:
         number = {param: k for k, param in enumerate(body.carries.values())}
         for i, param in last.items():
             self.new[i] = self.emit.new(item, op, index=number[param])
+        if body.passed is not None:
+            passed = self.emit.new(item, op, index=len(body.carries))
+            like = self.flat.values[loop.begin + needs.checks[0]]
+            self.emit.new(check, passed, expected=True, like=like)
         stacks: dict[int, Value] = {}
         for k, o in enumerate(needs.stacked, len(starts)):
             stack = self.emit.new(item, op, index=k)

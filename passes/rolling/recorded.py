@@ -10,7 +10,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 
 from tapec.ir import Function, Value, has_effect
+from tapec.ops.effects import check
 from tapec.passes.roll import roll
+from tapec.passes.rolling.flat import may_fail
 from tapec.recording import Recording
 
 __all__ = ["LEAST", "rolled_again"]
@@ -38,13 +40,25 @@ def rolled_again(
     )
     results = [v for v in wanted if v.uid >= start and v.prim is not None]
     before = Function("recorded", given, ops, results)
-    done = {op.uid: op for op in ops if has_effect(op) or (cuts and cuts(op))}
+    effects = [op for op in ops if has_effect(op)]
+    checks = effects if _can_wait(effects, ops) else []
+    done = {op.uid: op for op in ops if cuts and cuts(op)}
+    done |= {op.uid: op for op in effects if not checks}
     after = roll(before, {*done, *(v.uid for v in sources)})
     if after is before or len(after.ops) > len(ops) // 2:
         return {}
+    if checks:  # the loops check the same
+        rec.values[first:] = [op for op in ops if op.prim is not check]
     made = _recorded(rec, after, done)
     pairs = zip(before.results, after.results, strict=True)
     return {old: made[new] for old, new in pairs if new in made}
+
+
+def _can_wait(effects: Sequence[Value], ops: Sequence[Value]) -> bool:
+    """Whether the effects are checks that may as well happen after all of `ops`."""
+    if any(op.prim is not check for op in effects):
+        return False
+    return not any(map(may_fail, ops))
 
 
 def _recorded(
@@ -68,7 +82,7 @@ def _recorded(
 
 def _needed(fn: Function, done: Collection[int]) -> list[Value]:
     """The ops that the results come from, in order."""
-    needed = set(fn.results)
+    needed = {*fn.results, *(op for op in fn.ops if op.prim is check)}
     for op in reversed(fn.ops):
         if op in needed and op.uid not in done:
             needed.update(op.args)

@@ -38,6 +38,7 @@ class Shape:
         self.lag = rng.random() < 0.2
         self.matrix = rng.random() < 0.15
         self.inner = depth < 1 and rng.random() < 0.35
+        self.branches = rng.random() < 0.15
         self.seed, self.end = rng.random(), rng.random()
 
     def element(self, k, c, M):
@@ -72,6 +73,8 @@ def _loop(rng, depth, live, fixed, arrays, seen):
             local.append(_loop(inner, 1, [local[-1], state[0]], fixed, arrays, seen))
         if shape.extra and k % 3 == 0:
             local[-1] = np.tanh(local[-1])
+        if shape.branches and local[-1] > 0.4:
+            local[-1] = local[-1] * 0.5
         state = [last(local[u]) for u in shape.update]
         outs.append(local[-1])
     seen += rng.sample(outs, min(len(outs), 3))

@@ -130,6 +130,42 @@ def test_branches_before_a_loop():
     np.testing.assert_array_equal(g(X)[1], -g(-X)[1])
 
 
+def clipped(x):
+    s = 0.0
+    for _ in range(40):
+        x = x * 1.1
+        if x > 50.0:
+            x = x - 40.0
+        s = s + np.sin(x)
+    return s
+
+
+def test_checks_of_all_rounds_are_one():
+    f = tapec.value_and_grad(clipped)
+    program = f.inspect(0.1).stage("optimized")
+    assert kinds(program).count("check") == 1
+    assert len(program.ops) < 20
+    for x in (0.1, 1.0, 0.2, 1.05, 3.0, 0.1):
+        value, grad = f(x)
+        slope = (clipped(x + 1e-6) - clipped(x - 1e-6)) / 2e-6
+        assert value == pytest.approx(clipped(x), rel=1e-12)
+        assert grad == pytest.approx(slope, rel=1e-7)
+    assert "if x > 50.0" in f.explain_retrace()
+
+
+def test_numbers_that_are_looked_at_in_each_round():
+    def f(x, n):
+        for _ in range(30):
+            x = np.sin(x) * [1.0, 2.0, 3.0, 4.0, 5.0][n]
+            n = n + 0
+        return x
+
+    g = tapec.jit(f)
+    for n in (3, 4, 3):
+        assert g(0.3, n) == pytest.approx(f(0.3, n), rel=1e-14)
+    assert len(g.inspect(0.3, 3).stage("optimized").ops) < 12
+
+
 # --- tapes --------------------------------------------------------------------
 
 
@@ -186,10 +222,10 @@ def test_sources_and_pauses_inside(compiled, unrolled):
 
 
 def test_inspect_says_why_not():
-    def checked(x):
+    def checked(A, x):
         for _ in range(30):
-            x = np.sin(x) * 1.5
-            if x < -9:
+            x = np.linalg.solve(A, np.sin(x))
+            if x[0] < -9:
                 x = -x
         return x
 
@@ -206,7 +242,7 @@ def test_inspect_says_why_not():
     def why(f, *args):
         return tapec.inspect(f, *args).why_not_rolled
 
-    assert "30 times with a check at" in why(checked, 0.3)
+    assert "30 times with a check at" in why(checked, np.eye(2), np.ones(2))
     assert "with changing types: f64[3], then f64[4]" in why(growing, np.ones(2))
     assert "would have to be copied" in why(
         heavy, np.ones(64), [np.ones((64, 64))] * 20
