@@ -15,11 +15,12 @@
                                          }
 
 Ops that run through the same space, forward or backward, at the same level are one
-kernel. An op's level is the greatest of its operands', plus one where an operand must
-be complete before it can be read; so what leaves a group and comes back has risen, and
-no two groups wait for each other. Operands over smaller spaces and operands of index
-ops are computed again inside the kernel when that is cheap. The rest stays as it is:
-steps (library and host calls, effects in their order) and views.
+kernel; an op whose loop has an order has its own. An op's level is the greatest of its
+operands', plus one where an operand must be complete before it can be read; so what
+leaves a group and comes back has risen, and no two groups wait for each other. Operands
+over smaller spaces and operands of index ops are computed again inside the kernel when
+that is cheap. The rest stays as it is: steps (library and host calls, effects in their
+order) and views.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tapec import primitive as lowerings
 from tapec.ir import Emitter, Function, Value, has_effect, rewrite
 from tapec.native.levels import Levels
 from tapec.native.lowering import cost
-from tapec.native.space import extents_of, space_of
+from tapec.native.space import extents_of, is_serial, space_of
 from tapec.ops.const import item
 from tapec.ops.fused import fused
 from tapec.primitive import broadcast_shapes
@@ -98,12 +100,13 @@ class Unit:
 
 def _groups(fn: Function, info: Levels) -> dict[Value, Unit]:
     """The unit of each op that can run in a kernel."""
-    rows: dict[tuple[tuple[int, ...], int], list[Value]] = defaultdict(list)
+    rows: dict[Any, list[Value]] = defaultdict(list)
     for op in fn.ops:
         if info.kind(op) in ("map", "reduce"):
-            rows[space_of(op), info.levels[op]].append(op)
+            alone = op if is_serial(op) else None
+            rows[space_of(op), info.levels[op], alone].append(op)
     found: dict[Value, Unit] = {}
-    for (space, _), ops in rows.items():
+    for (space, _, _), ops in rows.items():
         for part in _connected(ops, info, space):
             for members in _bounded(part):
                 found.update(dict.fromkeys(members, Unit(members)))
@@ -161,12 +164,13 @@ def _demand(
     waiting: list[tuple[tuple[int, int, int], int, Unit]] = []
     done: set[Unit] = set()
     for unit in dict.fromkeys(groups.values()):
-        last = number[unit.members[-1]]
-        level = info.levels[unit.members[-1]]
-        waiting.append(((-level, 0, -last), id(unit), unit))
+        last = unit.members[-1]
+        later = 0 if is_serial(last) else 1  # it reads what is of the same level
+        key = (-info.levels[last], later, -number[last])
+        waiting.append((key, id(unit), unit))
     for op in fn.ops:
         if op not in groups:
-            key = (-info.levels[op], 1, -number[op])
+            key = (-info.levels[op], 2, -number[op])
             waiting.append((key, id(op), Unit([op])))
     for _, _, unit in sorted(waiting, key=lambda row: row[:2]):
         if unit in done:
@@ -192,9 +196,10 @@ def _fill(unit: Unit, info: Levels, groups: dict[Value, Unit]) -> None:
     pending = list(reversed(unit.outputs))
     space = space_of(unit.outputs[0])
     unit.inside = set(pending)
+    alone = is_serial(pending[0])
     while pending:
         op = pending.pop()
-        moves = isinstance(op.prim.lower, lowerings.Index)
+        moves = alone or isinstance(op.prim.lower, lowerings.Index)
         for a in op.args:
             if a in unit.inside:
                 continue

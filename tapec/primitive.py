@@ -40,8 +40,10 @@ __all__ = [
     "Masked",
     "Primitive",
     "Reduce",
+    "Running",
     "Sample",
     "Scalar",
+    "Scatter",
     "View",
     "broadcast_shapes",
     "elementwise",
@@ -87,6 +89,34 @@ class Reduce(NamedTuple):
     monoid: str
 
 
+class Scatter(NamedTuple):
+    """Lowered to a loop over one operand's elements, each of which goes to some place.
+
+    `place(k, op, index)` is where the element at `index` goes, one index expression
+    per axis of the result; `k` as for `Index`. Elements of operand 0 are added up where
+    they go; or, if not `adds`, those of operand 1 replace what operand 0 has there.
+    """
+
+    place: Callable[..., Any]
+    adds: bool
+
+    @property
+    def source(self) -> int:
+        """The operand whose elements are moved."""
+        return 0 if self.adds else 1
+
+
+class Running(NamedTuple):
+    """Lowered to a loop along `axis` with a state, the numbers `start` at first.
+
+    `emit(b, state, *xs)` is the next state and the result; with the attribute
+    `exclusive` the state before is. `reverse` runs from the end.
+    """
+
+    emit: Callable[..., Any]
+    start: int
+
+
 class Library(NamedTuple):
     """Lowered to a call of BLAS or LAPACK; `routine` names it in `native.library`."""
 
@@ -98,7 +128,7 @@ class Host(NamedTuple):
 
 
 HOST = Host()
-Lowering = Scalar | Index | View | Reduce | Library | Host
+Lowering = Scalar | Index | View | Reduce | Scatter | Running | Library | Host
 
 
 # --- the record -------------------------------------------------------------

@@ -18,14 +18,21 @@ from llvmlite import ir
 
 from tapec import primitive as lowerings
 from tapec.ir import Function, Value
-from tapec.native import accumulate, debug, memory, platform
+from tapec.native import accumulate, debug, memory, platform, serial
 from tapec.native.access import Access
 from tapec.native.accumulate import Accumulator
 from tapec.native.layout import NoNative
 from tapec.native.nest import Loop, Nest
 from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
-from tapec.native.space import Space, aligned, reduced_axes, squeezed
+from tapec.native.space import (
+    Space,
+    aligned,
+    is_serial,
+    natural,
+    reduced_axes,
+    squeezed,
+)
 
 __all__ = ["emit_kernel"]
 
@@ -101,6 +108,8 @@ class Emission:
             for result, buffer in zip(self.body.results, self.outputs, strict=True):
                 if isinstance(result.prim.lower, lowerings.Reduce):
                     self._reduce(result, buffer)
+                elif is_serial(result):
+                    serial.emit(self, result, buffer)
                 else:
                     self._store(result, buffer)
         self.nest.close().ret(ir.Constant(STATUS, 0))
@@ -131,6 +140,8 @@ class Emission:
     def _emit_values(self) -> None:
         """In schedule order, so that pulling them later does not recurse deeply."""
         for op in self.body.ops:
+            if is_serial(op):
+                continue
             for pattern in sorted(self.space.patterns.get(op, ()), key=str):
                 self.value_at(op, self.space.places(pattern))
 
@@ -165,7 +176,7 @@ class Emission:
             element = lower.emit(access, value, list(index))
             self._mark(value)
         else:
-            (a,) = value.args
+            a = value.args[0]
             return self.value_at(a, squeezed(value, index, place(0)))
         return self._typed(element, value.dtype)
 
@@ -180,11 +191,12 @@ class Emission:
 
     # --- results
 
+    def index_of(self, shape: tuple[int, ...]) -> list[Place]:
+        """The index of an array that fills the space."""
+        return list(self.space.places(natural(shape)))
+
     def _store(self, result: Value, buffer: Any) -> None:
-        index = [place(0)] * len(result.shape)
-        full = [a for a, n in enumerate(result.shape) if n != 1]
-        for number, axis in enumerate(full):
-            index[axis] = self.space.axis(number)
+        index = self.index_of(result.shape)
         element = self.value_at(result, index)
         self._mark(result)
         offset = memory.flat(result.shape, index)
@@ -197,12 +209,10 @@ class Emission:
 
     def _reduce(self, result: Value, buffer: Any) -> None:
         operand = result.args[0]
-        full = [a for a, n in enumerate(operand.shape) if n != 1]
-        index = [place(0)] * len(operand.shape)
-        for number, axis in enumerate(full):
-            index[axis] = self.space.axis(number)
+        index = self.index_of(operand.shape)
         element = self.b.cast(self.value_at(operand, index), result.dtype)
-        kept = [a for a in range(len(full)) if a not in reduced_axes(result)]
+        full = len(self.space.shape)
+        kept = [a for a in range(full) if a not in reduced_axes(result)]
         extents = [self.space.shape[a] for a in kept]
         offset = memory.flat(extents, [self.space.axis(a) for a in kept])
         self._mark(result)
@@ -266,6 +276,7 @@ class Emission:
             reduced = isinstance(result.prim.lower, lowerings.Reduce)
             if reduced and result.type.size:
                 self._clear(result, buffer)
+            serial.prepare(self, result, buffer)
 
 
 def _sums_floats(result: Value) -> bool:

@@ -7,10 +7,12 @@ Ops of one space and one level depend on each other only element by element.
 
 from __future__ import annotations
 
+import math
+
 from tapec import primitive as lowerings
 from tapec.ir import Function, TupleType, Value, has_effect, users
 from tapec.native.lowering import cost, is_view
-from tapec.native.space import extents_of, space_of
+from tapec.native.space import extents_of, is_serial, space_of
 
 __all__ = ["Levels", "folded_transpose"]
 
@@ -27,8 +29,9 @@ DEEPEST = 16
 class Levels:
     """The kind and level of each op, and what is computed inside its reader's kernel.
 
-    map, reduce: run in kernels. number: a constant of one element, part of the code
-    that reads it. view: another name for a buffer. step: all else.
+    map, reduce: run in kernels; what a "reduce" gives is complete only behind the
+    loops, also where it only has an order. number: a constant of one element, part of
+    the code that reads it. view: another name for a buffer. step: all else.
     """
 
     def __init__(self, fn: Function) -> None:
@@ -60,7 +63,7 @@ class Levels:
             return "map" if same and self.kind(op.args[0]) == "map" else "view"
         if isinstance(op.type, TupleType) or cost(op) is None:
             return "step"
-        if isinstance(op.prim.lower, lowerings.Reduce):
+        if isinstance(op.prim.lower, lowerings.Reduce) or is_serial(op):
             return "reduce"
         readers = self.users[op]
         folded = folded_transpose(op) and readers and op not in self.results
@@ -75,6 +78,8 @@ class Levels:
         if self.kind(a) != "map":
             return self.kind(a) == "number"
         price, depth = self._pulled[a]
+        if is_serial(op):
+            return depth < DEEPEST and _is_fed(a, op, price)
         if isinstance(op.prim.lower, lowerings.Index):
             moved = len(self.users[a]) == 1 and op.type.size <= a.type.size
             return depth < DEEPEST and (price <= CHEAP or moved)
@@ -136,6 +141,20 @@ def folded_transpose(op: Value) -> bool:
         return False
     perm, n = op.attr("perm"), len(op.shape)
     return n >= 2 and tuple(perm) == (*range(n - 2), n - 1, n - 2)
+
+
+def _is_fed(a: Value, op: Value, price: int) -> bool:
+    """Whether a loop with an order computes its operand itself.
+
+    Loops like this run one element at a time, unless there are lanes.
+    """
+    lower, shape = op.prim.lower, op.shape
+    if isinstance(lower, lowerings.Scatter):
+        if a is op.args[0] and not lower.adds:
+            return bool(a.prim.name == "broadcast_to" and a.args[0].type.size == 1)
+        return price <= CHEAP
+    lanes = math.prod(shape[op.attr("axis") + 1 :])
+    return price <= (SCALAR if lanes > 1 else CHEAP)
 
 
 def _multiplies(op: Value) -> bool:

@@ -18,7 +18,7 @@ from tapec.native.layout import NoNative, memory_type
 from tapec.native.lowering import cost
 from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
-from tapec.native.space import aligned, squeezed
+from tapec.native.space import aligned, is_serial, squeezed
 
 __all__ = ["TINY", "Elements", "Index", "Region", "Target", "is_stacked"]
 
@@ -149,7 +149,7 @@ class Region:
         if isinstance(lower, lowerings.Library):
             return self._product(value, index)
         price = cost(value)
-        if price is None:
+        if price is None or is_serial(value):
             raise NoNative(value.prim.name)
         self._spend(price)
         if isinstance(lower, lowerings.Reduce):
@@ -174,7 +174,7 @@ class Region:
         return self.b.const(array[tuple([i.constant for i in index])], value.dtype)
 
     def _view(self, value: Value, index: Index) -> Scalar:
-        (a,) = value.args
+        a = value.args[0]
         if [n for n in a.shape if n != 1] == [n for n in value.shape if n != 1]:
             return self.value_at(a, squeezed(value, tuple(index), place(0)))
         rest, places = memory.flat(value.shape, index), []

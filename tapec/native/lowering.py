@@ -30,13 +30,26 @@ def cost(op: Value) -> int | None:
     if isinstance(lower, lowerings.Reduce):
         ordered = lower.monoid in ("max", "min")
         return None if ordered and op.args[0].dtype.kind == "c" else 1
-    if not isinstance(lower, lowerings.Scalar):
+    emit, dtypes = _element(op)
+    if emit is None:
         return None
-    dtypes = tuple([a.dtype for a in op.args])
-    key = op.prim, dtypes, op.dtype, exact(op.attrs)
+    attrs = op.attrs if isinstance(lower, lowerings.Scalar) else ()
+    key = op.prim, dtypes, op.dtype, exact(attrs)
     if key not in _costs:
-        _costs[key] = _dry_run(lower, dtypes, op.dtype, op.attrs)
+        _costs[key] = _dry_run(emit, dtypes, op.dtype, attrs)
     return _costs[key]
+
+
+def _element(op: Value) -> tuple[Any, tuple[Any, ...]]:
+    """What is done with each element, if anything can be, and the dtypes it takes."""
+    lower, dtypes = op.prim.lower, tuple([a.dtype for a in op.args])
+    if isinstance(lower, lowerings.Scalar):
+        return lower.emit, dtypes
+    if isinstance(lower, lowerings.Running):
+        return lower.emit, (op.dtype, *dtypes)
+    if isinstance(lower, lowerings.Scatter):
+        return (lambda b, x, y: x + y if lower.adds else y), (op.dtype,) * 2
+    return None, ()
 
 
 def _is_static(value: Value) -> bool:
@@ -50,7 +63,7 @@ def is_view(op: Value) -> bool:
     return isinstance(op.prim.lower, lowerings.View) and isinstance(op.type, ArrayType)
 
 
-def _dry_run(lower: Any, dtypes: Any, out: Any, attrs: Attrs) -> int | None:
+def _dry_run(emit: Any, dtypes: Any, out: Any, attrs: Attrs) -> int | None:
     """Emit into a module that is thrown away, and count."""
     module = ir.Module("scratch")
     kinds = [kind for dtype in dtypes for kind in _kinds(dtype)]
@@ -59,7 +72,7 @@ def _dry_run(lower: Any, dtypes: Any, out: Any, attrs: Attrs) -> int | None:
     parts = iter(function.args)
     xs = [b.make(d, 0, *[next(parts) for _ in _kinds(d)]) for d in dtypes]
     try:
-        element = lower.emit(b, *xs, **dict(attrs))
+        element = emit(b, *xs, **dict(attrs))
         if element is NotImplemented:
             return None
         if isinstance(element, Scalar):

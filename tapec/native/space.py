@@ -14,7 +14,16 @@ from tapec import primitive as lowerings
 from tapec.ir import Function, Value
 from tapec.native.places import Axis, Place, place
 
-__all__ = ["Pattern", "Space", "extents_of", "patterns", "space_of"]
+__all__ = [
+    "Pattern",
+    "Space",
+    "extents_of",
+    "is_serial",
+    "natural",
+    "patterns",
+    "root_of",
+    "space_of",
+]
 
 Pattern = tuple[int | None, ...]
 """Per axis of a value the axis of the space that indexes it; None: it has length 1."""
@@ -27,8 +36,20 @@ def extents_of(value: Value) -> tuple[int, ...]:
 
 def space_of(op: Value) -> tuple[int, ...]:
     """The space an op runs through."""
-    reduced = isinstance(op.prim.lower, lowerings.Reduce)
-    return extents_of(op.args[0] if reduced else op)
+    return extents_of(root_of(op))
+
+
+def root_of(op: Value) -> Value:
+    """What has the shape of the space an op runs through: mostly itself."""
+    lower = op.prim.lower
+    if isinstance(lower, lowerings.Reduce):
+        return op.args[0]
+    return op.args[lower.source] if isinstance(lower, lowerings.Scatter) else op
+
+
+def is_serial(op: Value) -> bool:
+    """Whether the order of the loop matters: such an op has a kernel of its own."""
+    return isinstance(op.prim.lower, lowerings.Scatter | lowerings.Running)
 
 
 def natural(shape: tuple[int, ...]) -> Pattern:
@@ -44,12 +65,11 @@ def patterns(body: Function) -> dict[Value, set[Pattern]]:
     """How values are indexed, as far as elementwise ops alone decide."""
     found: dict[Value, set[Pattern]] = defaultdict(set)
     for result in body.results:
-        reduced = isinstance(result.prim.lower, lowerings.Reduce)
-        root = result.args[0] if reduced else result
+        root = root_of(result)
         found[root].add(natural(root.shape))
     for op in reversed(body.ops):
         for pattern in found.get(op, ()):
-            if isinstance(op.prim.lower, lowerings.Scalar):
+            if isinstance(op.prim.lower, lowerings.Scalar | lowerings.Running):
                 for a in op.args:
                     found[a].add(aligned(a.shape, pattern))
             elif isinstance(op.prim.lower, lowerings.View):
@@ -108,11 +128,12 @@ class Space:
 
 
 def reduced_axes(op: Value) -> set[int]:
-    """Axes of the space that a result is summed over."""
-    if not isinstance(op.prim.lower, lowerings.Reduce):
+    """Axes of the space that a result is summed over, or runs along."""
+    if not isinstance(op.prim.lower, lowerings.Reduce | lowerings.Running):
         return set()
     pattern = natural(op.args[0].shape)
     axes = op.attr("axis")
+    axes = axes if isinstance(axes, tuple) else (axes,)
     return {a for n in axes if (a := pattern[n]) is not None}
 
 
@@ -125,4 +146,5 @@ def _adjacent(pattern: Pattern, axis: int) -> bool:
 
 
 def _looks_at_index(body: Function) -> bool:
-    return any(isinstance(op.prim.lower, lowerings.Index) for op in body.ops)
+    kinds = lowerings.Index | lowerings.Scatter
+    return any(isinstance(op.prim.lower, kinds) for op in body.ops)

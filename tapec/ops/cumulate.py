@@ -14,7 +14,13 @@ from tapec.batching import along
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
-from tapec.primitive import HOST, Sample, draw_array, primitive, promote_together
+from tapec.primitive import (
+    Running,
+    Sample,
+    draw_array,
+    primitive,
+    promote_together,
+)
 
 __all__ = ["cumprod", "cumsum", "recurrence"]
 
@@ -86,7 +92,7 @@ cumsum = primitive(
     reference=_cumsum,
     type_rule=_running_type,
     vjp=(_cumsum_d,),
-    lower=HOST,
+    lower=Running(lambda b, state, x: state + x, start=0),
     samples=_running_samples,
     batch=along,
     affine=True,
@@ -156,7 +162,7 @@ recurrence = primitive(
     reference=_recurrence,
     type_rule=_recurrence_type,
     vjp=(_recurrence_da, _recurrence_db),
-    lower=HOST,
+    lower=Running(lambda b, state, x, y: x * state + y, start=0),
     samples=_recurrence_samples,
     batch=along,
     promote=promote_together,
@@ -185,7 +191,7 @@ cumprod = primitive(
     reference=_cumprod,
     type_rule=_running_type,
     vjp=(_cumprod_d,),
-    lower=HOST,
+    lower=Running(lambda b, state, x: state * x, start=1),
     samples=_running_samples,
     batch=along,
 )

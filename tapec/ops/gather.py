@@ -18,7 +18,14 @@ from tapec.ir import ArrayType
 from tapec.ops.positions import iota
 from tapec.ops.select import where
 from tapec.ops.shape import broadcast_to, reshape
-from tapec.primitive import HOST, Index, Masked, Sample, broadcast_shapes, primitive
+from tapec.primitive import (
+    Index,
+    Masked,
+    Sample,
+    Scatter,
+    broadcast_shapes,
+    primitive,
+)
 
 __all__ = ["gather", "put", "scatter_add"]
 
@@ -176,9 +183,14 @@ def _flat_places(indices: tuple[Any, ...], shape: Shape, axis: int) -> Any:
     before, after = math.prod(shape[:axis]), math.prod(shape[end:])
     middle: Any = np.intp(0)
     for i, n in zip(indices, shape[axis:end], strict=True):
-        middle = middle * n + np.where(i < 0, i + np.intp(n), i)
+        i = i.astype(np.intp)
+        middle = middle * n + np.where(i < 0, i + n, i)
     rows = np.arange(before)[:, None] * math.prod(shape[axis:end]) + middle.reshape(-1)
     return rows[:, :, None] * after + np.arange(after)
+
+
+def _scatter_add_place(k: Any, op: Any, index: list[Any]) -> list[Any]:
+    return _fetch(k, op, index, 1, op.shape)
 
 
 def _scatter_add_batch(
@@ -198,7 +210,7 @@ scatter_add = primitive(
     reference=_scatter_add,
     type_rule=_scatter_add_type,
     vjp=_scatter_add_vjp,
-    lower=HOST,
+    lower=Scatter(_scatter_add_place, adds=True),
     samples=_scatter_add_samples,
     batch=_scatter_add_batch,
     liveness="move",
@@ -262,6 +274,10 @@ def _put(x: Any, v: Any, *indices: Any, axis: int, unique: bool) -> Any:
     return out
 
 
+def _put_place(k: Any, op: Any, index: list[Any]) -> list[Any]:
+    return _fetch(k, op, index, 2, op.shape)
+
+
 def _put_batch(
     batch: Batch, x: Any, v: Any, *indices: Any, axis: int, unique: bool
 ) -> Any:
@@ -279,7 +295,7 @@ put = primitive(
     reference=_put,
     type_rule=_put_type,
     vjp=_put_vjp,
-    lower=HOST,
+    lower=Scatter(_put_place, adds=False),
     samples=_put_samples,
     batch=_put_batch,
     liveness="move",
