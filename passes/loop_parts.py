@@ -151,6 +151,17 @@ class Loop:
         self.outputs = dict(zip(self.outputs, ours[len(self.start) :], strict=True))
         return self._adopt(other, new, theirs[len(other.start) :])
 
+    def redirect(self, new: Mapping[Value, Value]) -> None:
+        """Operands that have become other values."""
+        for group in (self.start, self.shared, self.stepped):
+            for p, operand in group.items():
+                group[p] = new.get(operand, operand)
+        self.settled = {i: new.get(v, v) for i, v in self.settled.items()}
+
+    def covers(self, other: Loop) -> bool:
+        """Whether the other starts from some of our operands."""
+        return self._matched(other) is not None
+
     def _matched(self, other: Loop) -> dict[Value, Value] | None:
         """Our parameter for each of the other's."""
         if (self.length, self.backwards) != (other.length, other.backwards):

@@ -16,25 +16,20 @@ nothing needs.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 from tapec.ir import Emitter, Function, Value, has_effect, rewrite
-from tapec.ops.const import const, item
+from tapec.ops.const import item
 from tapec.ops.control import scan
-from tapec.ops.shape import broadcast_to, reshape
 from tapec.passes.body_vjp import tidy
 from tapec.passes.loop_parts import Loop, with_args
+from tapec.passes.loop_steps import Elements, hoist, lean, op_bodies
 
 __all__ = ["loops", "optimized"]
-
-ROUNDS = 4
-"""How often a loop is looked at again after its body has become simpler."""
-
-LARGEST = 16
-"""Elements of a constant that becomes a part of the body."""
 
 
 def loops(fn: Function) -> Function:
@@ -46,13 +41,9 @@ def loops(fn: Function) -> Function:
         return fn
     found = _Loops(fn)
     found.joined()
+    found.absorbed()
     found.shrunk()
     return found.emitted()
-
-
-def op_bodies(op: Value) -> Iterable[tuple[str, Function]]:
-    """The functions among the attributes of an op."""
-    return ((name, v) for name, v in op.attrs if isinstance(v, Function))
 
 
 @lru_cache(maxsize=1024)
@@ -71,125 +62,31 @@ def _with_optimized_bodies(op: Value, emit: Emitter) -> Value:
     return emit.keep(made)
 
 
-# --- one loop -----------------------------------------------------------------
+def in_order(ops: Sequence[Value]) -> list[Value] | None:
+    """The ops with operands first, else as they are; None if that cannot be.
 
-
-def _lean(op: Value, elements: _Elements) -> Loop:
-    """The loop with as few carries and inputs as it can do with."""
-    loop = Loop(op)
-    for _ in range(ROUNDS):
-        changed = _settle(loop)
-        changed |= _once(loop, elements)
-        changed |= _include(loop)
-        changed |= _merge_operands(loop)
-        if not changed:
-            break
-        loop.apply(optimized)
-    return loop
-
-
-def _settle(loop: Loop) -> bool:
-    """Carries that come back unchanged."""
-    fixed = [p for p, v in loop.following.items() if v is p]
-    for p in fixed:
-        loop.settle(p)
-    return bool(fixed)
-
-
-class _Elements:
-    """What the elements of repeated values are, each computed once."""
-
-    def __init__(self, emit: Emitter) -> None:
-        self.emit = emit
-        self._known: dict[Value, Value] = {}
-
-    def of(self, op: Value, shape: tuple[Any, ...]) -> Value | None:
-        """The element, of this shape, that `op` repeats along its first axis."""
-        if op.prim is not broadcast_to:
-            return None
-        found = self._known.get(op)
-        if found is None:
-            (source,) = op.args
-            if source.shape[:1] not in ((), (1,)) and len(source.shape) == op.type.ndim:
-                return None
-            if len(source.shape) == op.type.ndim:
-                source = self.emit.new(reshape, source, like=op, shape=source.shape[1:])
-            if source.shape != shape:
-                source = self.emit.new(broadcast_to, source, like=op, shape=shape)
-            found = self._known[op] = source
-        return found
-
-
-def _once(loop: Loop, elements: _Elements) -> bool:
-    """Inputs that are one element repeated."""
-    same = {p: elements.of(v, p.shape) for p, v in loop.stepped.items()}
-    for p, element in same.items():
-        if element is not None:
-            del loop.stepped[p]
-            loop.shared[p] = element
-    return any(element is not None for element in same.values())
-
-
-def _include(loop: Loop) -> bool:
-    """Small constants among the invariants."""
-    emit = Emitter(loop.body.next_uid)
-    new: dict[Value, Value] = {}
-    for p, operand in loop.shared.items():
-        repeated = operand.prim is broadcast_to
-        source = operand.args[0] if repeated else operand
-        if source.prim is const and source.type.size <= LARGEST:
-            number = emit.make(const, (), source.attrs, source.type)
-            new[p] = (
-                emit.new(broadcast_to, number, shape=p.shape) if repeated else number
-            )
-    loop.replace(new, emit.ops)
-    return bool(new)
-
-
-def _merge_operands(loop: Loop) -> bool:
-    """One parameter for each invariant and input."""
-    new: dict[Value, Value] = {}
-    for group in (loop.shared, loop.stepped):
-        first: dict[Value, Value] = {}
-        for p, operand in group.items():
-            if operand in first:
-                new[p] = first[operand]
-            first.setdefault(operand, p)
-    loop.replace(new)
-    return bool(new)
-
-
-def _hoist(loop: Loop, emit: Emitter, now: Mapping[Value, Value]) -> None:
-    """What a step computes from invariants alone is computed before the loop."""
-    outer: dict[Value, Value] = {p: now.get(v, v) for p, v in loop.shared.items()}
-    moved: dict[Value, Value] = {}
-    for op in loop.ops:
-        if not _is_fixed(op, outer):
-            continue
-        for a in op.args:
-            if a not in outer:
-                outer[a] = emit.make(const, (), a.attrs, a.type, a)
-        args = tuple([outer[a] for a in op.args])
-        moved[op] = outer[op] = emit.make(op.prim, args, op.attrs, op.type, op)
-    read = {a for op in loop.ops if op not in moved for a in op.args}
-    read |= {*loop.following.values(), *loop.outputs.values()}
-    new = {}
-    for op, value in moved.items():
-        if op in read:
-            new[op] = loop.new_param(op.type)
-            loop.shared[new[op]] = value
-    loop.replace(dict.fromkeys(moved) | new)
-    loop.shrink([*loop.finals, *loop.outputs])
-
-
-def _is_fixed(op: Value, outer: dict[Value, Value]) -> bool:
-    """Whether an op is worth moving out of the loop, and may be."""
-    if op.prim in (const, item, broadcast_to, reshape) or has_effect(op):
-        return False
-    if op.prim.may_raise or any(True for _ in op_bodies(op)):
-        return False
-    inside = [a for a in op.args if a.prim is not const]
-    return bool(inside) and all(a in outer for a in inside)
+    Effects and what may raise keep their order.
+    """
+    place = {op: i for i, op in enumerate(ops)}
+    before = {op: {a for a in op.args if a in place} for op in ops}
+    strict = [op for op in ops if op.prim.may_raise or has_effect(op)]
+    for first, second in itertools.pairwise(strict):
+        before[second].add(first)
+    after: dict[Value, list[Value]] = defaultdict(list)
+    for op, earlier in before.items():
+        for a in earlier:
+            after[a].append(op)
+    left = {op: len(earlier) for op, earlier in before.items()}
+    ready = [place[op] for op in ops if not left[op]]
+    order = []
+    while ready:
+        op = ops[heapq.heappop(ready)]
+        order.append(op)
+        for following in after[op]:
+            left[following] -= 1
+            if not left[following]:
+                heapq.heappush(ready, place[following])
+    return order if len(order) == len(ops) else None
 
 
 # --- several loops ------------------------------------------------------------
@@ -209,13 +106,13 @@ class _Loops:
     def joined(self) -> None:
         """Later loops become parts of earlier ones where that is possible."""
         emit = Emitter(self.fn.next_uid)
-        elements = _Elements(emit)
+        elements = Elements(emit)
         new: dict[Value, Value] = {}
         merged: dict[Value, dict[int, Value | int]] = {}
         for op in self.fn.ops:
             moved = with_args(op, [new.get(a, a) for a in op.args])
             if op.prim is scan:
-                new[op], merged[op] = self._join(_lean(moved, elements), emit)
+                new[op], merged[op] = self._join(lean(moved, elements, optimized), emit)
             elif op.prim is item and op.args[0] in merged:
                 result = merged[op.args[0]][op.attr("index")]
                 if isinstance(result, int):
@@ -237,6 +134,50 @@ class _Loops:
         self.loops[loop.op] = loop
         here = {i: i for i in (*loop.finals, *loop.outputs)}
         return emit.keep(loop.op), known | here
+
+    def absorbed(self) -> None:
+        """Earlier loops become parts of later ones that carry more: their tangents."""
+        while self._absorb():
+            pass
+
+    def _absorb(self) -> bool:
+        for (old, earlier), (op, loop) in itertools.combinations(self.loops.items(), 2):
+            if loop.covers(earlier) and not self._reads(op, old):
+                places = loop.join(earlier)
+                if places is not None and self._redirect(old, op, places):
+                    return True
+        return False
+
+    def _reads(self, op: Value, other: Value) -> bool:
+        """Whether an op depends on another."""
+        needed = {op}
+        for v in reversed(self.fn.ops):
+            if v in needed:
+                needed.update(v.args)
+        return other in needed
+
+    def _redirect(self, old: Value, op: Value, places: Mapping[int, int]) -> bool:
+        """Results of `old` are results of the later `op` from now on."""
+        new: dict[Value, Value] = {}
+        made: list[Value] = []
+        for v in self.fn.ops:
+            if v.prim is item and v.args[0] is old:
+                attrs = (("index", places[v.attr("index")]),)
+                new[v] = Value(item, (op,), attrs, v.type, v.uid, v.name, v.meta)
+            else:
+                new[v] = with_args(v, [new.get(a, a) for a in v.args])
+            if v is not old:
+                made.append(new.get(v, v))
+        order = in_order(made)
+        if order is None:
+            return False
+        del self.loops[old]
+        self.loops = {new.get(v, v): loop for v, loop in self.loops.items()}
+        for loop in self.loops.values():
+            loop.redirect(new)
+        results = [new.get(r, r) for r in self.fn.results]
+        self.fn = Function(self.fn.name, self.fn.params, order, results)
+        return True
 
     def shrunk(self) -> None:
         """From the results backwards: what each loop must give, and read."""
@@ -262,7 +203,7 @@ class _Loops:
         for op in self.fn.ops:
             loop = self.loops.get(op)
             if loop is not None:
-                _hoist(loop, emit, new)
+                hoist(loop, emit, new)
                 new[op] = loop.emit(emit, new)
                 continue
             args = [new.get(a, a) for a in op.args]
