@@ -25,6 +25,7 @@ import numpy as np
 from tapec.native import abi, engine
 from tapec.native.driver import driver
 from tapec.native.entry_arguments import Found, find
+from tapec.native.entry_arrays import arrays
 from tapec.native.entry_captures import look_up
 from tapec.native.entry_code import (
     BUSY,
@@ -233,6 +234,8 @@ def _compiled(module: Any) -> engine.Library:
             ours = {
                 "tapec_run": driver().library.address("run"),
                 "tapec_drop": common().address("drop"),
+                "tapec_array": arrays().address("array"),
+                "tapec_fresh": arrays().address("fresh"),
             }
             imports = {
                 n: a for n, a in {**abi.addresses(), **ours}.items() if n in text

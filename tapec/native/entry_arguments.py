@@ -13,7 +13,8 @@ from llvmlite import ir
 
 from tapec.ir import ArrayType
 from tapec.native import abi
-from tapec.native.entry_code import BIT, BYTE, INT, NULL, WORD, Code, number, word
+from tapec.native.entry_arrays import row_of
+from tapec.native.entry_code import BIT, INT, NULL, POINTER, WORD, Code, number, word
 from tapec.native.forms import Form, Forms, Items, Keys, Leaf, Living, NoEntry, Same
 from tapec.native.platform import HEADERS
 
@@ -141,57 +142,8 @@ def _find_python(
     found.integers[leaf.number] = value
 
 
-# --- arrays -----------------------------------------------------------------------
-
-
 def array(code: Code, thing: Any, type_: ArrayType) -> Any:
     """The address of the data of a plain array of this type."""
-    if type_.ndim:
-        code.require(code.is_of(thing, np.ndarray))
-        return _data(code, thing, type_)
-    return _array_or_scalar(code, thing, type_)
-
-
-def _array_or_scalar(code: Code, thing: Any, type_: ArrayType) -> Any:
-    """An array without axes, or NumPy's scalar of the dtype."""
-
-    def scalar() -> Any:
-        code.require(code.is_of(thing, type_.dtype.type))
-        return code.inside(thing, abi.NUMBER)
-
-    is_array = code.is_of(thing, np.ndarray)
-    return code.either(is_array, lambda: _data(code, thing, type_), scalar)
-
-
-def _data(code: Code, thing: Any, type_: ArrayType) -> Any:
-    """Of the right dtype and shape, contiguous, aligned."""
-    usable = word(HEADERS.usable_flags)
-    flags = code.at.and_(code.field(thing, HEADERS.flags, WORD), usable)
-    ndim = code.field(thing, HEADERS.ndim, WORD)
-    plain = code.at.and_(code.same(flags, usable), code.same(ndim, word(type_.ndim)))
-    code.require(plain)
-    _require_dtype(code, code.field(thing, HEADERS.descr), type_.dtype)
-    if type_.ndim:
-        extents, right = code.field(thing, HEADERS.shape), None
-        for axis, n in enumerate(type_.shape):
-            extent = code.item(extents, axis, INT)
-            fits = code.same(extent, code.constant(n, INT))
-            right = fits if right is None else code.at.and_(right, fits)
-        code.require(right)
-    return code.field(thing, HEADERS.data)
-
-
-def _require_dtype(code: Code, dtype: Any, wanted: np.dtype[Any]) -> None:
-    """NumPy's own object for the dtype, or one like it (from a pickle, say)."""
-    known = code.constant(id(np.dtype(wanted.char)))
-    other = code.function.append_basic_block("other")
-    right = code.function.append_basic_block("right")
-    code.at.cbranch(code.same(dtype, known), right, other).set_weights([99, 1])
-    code.at.position_at_end(other)
-    pairs = [
-        (code.field(x, abi.DTYPE_NUMBER, WORD), code.field(x, abi.DTYPE_ORDER, BYTE))
-        for x in (dtype, known)
-    ]
-    alike = [code.same(a, b) for a, b in zip(*pairs, strict=True)]
-    code.at.cbranch(code.at.and_(*alike), right, code.miss)
-    code.at.position_at_end(right)
+    data = code.call("tapec_array", POINTER, thing, code.row(row_of(type_)))
+    code.require(code.at.icmp_unsigned("!=", data, NULL))
+    return data

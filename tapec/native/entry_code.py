@@ -51,6 +51,7 @@ class Code:
         self.table = self.function.args[4]
         self.at = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.words: list[int] = [0] * HEAD
+        self._rows: dict[tuple[int, ...], int] = {}
         self.miss = self.function.append_basic_block("miss")
         at = ir.IRBuilder(self.miss)
         following = at.load(self._place(at, self.table, NEXT), typ=POINTER)
@@ -94,11 +95,13 @@ class Code:
         with self.at.goto_entry_block():
             return self.at.alloca(POINTER, size=max(count, 1))
 
-    def room(self, words: list[int]) -> Any:
-        """The address of words in the table."""
-        begin = len(self.words)
-        self.words += words
-        return self.place(self.table, begin)
+    def row(self, words: list[int]) -> Any:
+        """The address of these words in the table."""
+        key = tuple(words)
+        if key not in self._rows:
+            self._rows[key] = len(self.words)
+            self.words += words
+        return self.place(self.table, self._rows[key])
 
     # --- control
 

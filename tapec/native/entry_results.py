@@ -12,6 +12,7 @@ import numpy as np
 
 from tapec.ir import ArrayType
 from tapec.native import abi
+from tapec.native.entry_arrays import row_of
 from tapec.native.entry_code import (
     DOUBLE,
     INT,
@@ -56,13 +57,7 @@ class Results:
     def allocate(self, which: int) -> Any:
         """A fresh array for a result; the address of its data."""
         code, type_ = self.code, self.types[which]
-        dtype = code.constant(id(np.dtype(type_.dtype.char)))
-        extents = code.room(list(type_.shape))
-        code.call("Py_IncRef", VOID, dtype)
-        made = code.call(
-            "PyArray_NewFromDescr", POINTER, code.constant(id(np.ndarray)), dtype,
-            word(type_.ndim), extents, NULL, NULL, word(0), NULL,
-        )  # fmt: skip
+        made = code.call("tapec_fresh", POINTER, code.row(row_of(type_)))
         self.made[which] = self._own(made, which)
         return code.field(made, HEADERS.data)
 
