@@ -42,14 +42,19 @@ class _Engine:
         """What optimizes and generates code."""
         return _target_machine()
 
+    @cached_property
+    def plain_machine(self) -> Any:
+        """What only generates code."""
+        return _target_machine(opt=0)
 
-def _target_machine() -> Any:
+
+def _target_machine(opt: int = 2) -> Any:
     name, features = platform.cpu()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
         cpu=name,
         features=features,
-        opt=2,
+        opt=opt,
         reloc="pic",
         codemodel="small",
         jit=True,
@@ -98,14 +103,19 @@ def _keep_code() -> None:
 
 
 def compile_module(
-    module: Any, exports: Iterable[str], imports: Mapping[str, int] | None = None
+    module: Any,
+    exports: Iterable[str],
+    imports: Mapping[str, int] | None = None,
+    *,
+    plain: bool = False,
 ) -> Library:
     """Optimize, compile and link a module; equal text was perhaps compiled before.
 
     `imports` are the addresses of the symbols it uses besides those of the process.
+    plain: without optimization, seven times faster, for code without loops.
     """
     text = str(module)
-    code = object_code(text, lambda: _compiled(text))
+    code = object_code(text, lambda: (_plainly if plain else _compiled)(text))
     return _linked(code, exports, imports or {})
 
 
@@ -132,6 +142,12 @@ def _compiled(text: str) -> bytes:
     """The object code of a module given as text."""
     with _lock:
         return bytes(engine().machine.emit_object(_optimized(text)))
+
+
+def _plainly(text: str) -> bytes:
+    """The same without optimization."""
+    with _lock:
+        return bytes(engine().plain_machine.emit_object(llvm.parse_assembly(text)))
 
 
 def _linked(code: bytes, exports: Iterable[str], imports: Mapping[str, int]) -> Library:

@@ -240,6 +240,6 @@ def _compiled(module: Any) -> engine.Library:
             imports = {
                 n: a for n, a in {**abi.addresses(), **ours}.items() if n in text
             }
-            found = engine.compile_module(module, ["entry"], imports)
+            found = engine.compile_module(module, ["entry"], imports, plain=True)
             _libraries[text] = found
         return found

@@ -47,12 +47,12 @@ def row_of(type_: ArrayType) -> list[int]:
 @lru_cache(maxsize=1)
 def arrays() -> engine.Library:
     """The shared functions of this process."""
-    module: Any = engine.new_module("arrays")
+    return engine.compiled("arrays", _emit, ("array", "fresh"), abi.addresses())
+
+
+def _emit(module: Any) -> None:
     _emit_array(module)
     _emit_fresh(module)
-    text = str(module)
-    imports = {name: a for name, a in abi.addresses().items() if name in text}
-    return engine.compile_module(module, ("array", "fresh"), imports)
 
 
 def _item(at: Any, base: Any, index: Any, kind: Any = POINTER) -> Any:

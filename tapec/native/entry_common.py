@@ -7,8 +7,6 @@ void drop(ptr objects, i64 count)
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -18,9 +16,7 @@ from tapec.native import abi, engine
 from tapec.native.callable import TABLE
 from tapec.native.entry_code import (
     BUSY,
-    CODE,
     ENTRY,
-    HEAD,
     INT,
     NULL,
     POINTER,
@@ -30,32 +26,20 @@ from tapec.native.entry_code import (
     number,
 )
 
-__all__ = ["common", "last"]
-
-_last: dict[int, tuple[Any, ...]] = {}
-
-
-def last(python: Callable[..., Any], busy: Any) -> int:
-    """The table that ends every chain of entries: Python."""
-    found = _last.get(id(python))
-    if found is None:
-        words = (ctypes.c_uint64 * HEAD)()
-        words[CODE] = common().address("slow")
-        words[PYTHON], words[BUSY] = id(python), id(busy)
-        found = _last[id(python)] = (words, python, busy)
-    return ctypes.addressof(found[0])
+__all__ = ["common"]
 
 
 @lru_cache(maxsize=1)
 def common() -> engine.Library:
     """The shared functions of this process."""
-    module = engine.new_module("entries")
+    names = ("call", "slow", "drop")
+    return engine.compiled("entries", _emit, names, abi.addresses())
+
+
+def _emit(module: Any) -> None:
     _emit_slow(module)
     _emit_call(module)
     _emit_drop(module)
-    text = str(module)
-    imports = {name: a for name, a in abi.addresses().items() if name in text}
-    return engine.compile_module(module, ("call", "slow", "drop"), imports)
 
 
 def _item(at: Any, base: Any, index: int, kind: Any = POINTER) -> Any:
