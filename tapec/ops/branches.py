@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch
 from tapec.errors import DTypeError, ShapeError
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType, Emitter, Function, TupleType, Value
@@ -54,6 +55,12 @@ def _switch_jvp(tangents: Any, out: Any, *args: Any, **branches: Function) -> An
     return switch_jvp(tangents, args, list(branches.values()))
 
 
+def _switch_batch(batch: Batch, *args: Any, **branches: Function) -> Any:
+    from tapec.passes.branch_batch import switch_batch
+
+    return switch_batch(batch, args, branches)
+
+
 def _switch_samples(rng: np.random.Generator) -> list[Sample]:
     names = ("sin", "multiply")
     x, y = (Value(None, (), (), ArrayType(np.float64, (3,)), uid) for uid in range(2))
@@ -75,6 +82,7 @@ switch = primitive(
     type_rule=_switch_type,
     vjp=_switch_vjp,
     jvp=_switch_jvp,
+    batch=_switch_batch,
     lower=HOST,
     samples=_switch_samples,
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.batching import Batch
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType, Constant, Emitter, Function, TupleType, Value
 from tapec.ops.control import Run, param_types, result_types, typed
@@ -68,6 +69,12 @@ def _while_jvp(tangents: Any, out: Any, *args: Any, **attrs: Any) -> list[Any]:
     return while_jvp(tangents, args, **attrs)
 
 
+def _while_batch(batch: Batch, *args: Any, **attrs: Any) -> tuple[Any, ...]:
+    from tapec.passes.branch_batch import while_batch
+
+    return while_batch(batch, args, **attrs)
+
+
 def _halving() -> dict[str, Any]:
     """x, k, w -> x * w + x / 2, k + 1 while k < 4"""
     number, count = ArrayType(np.float64), ArrayType(np.int64)
@@ -105,6 +112,7 @@ while_loop = primitive(
     type_rule=_while_type,
     vjp=_while_vjp,
     jvp=_while_jvp,
+    batch=_while_batch,
     lower=HOST,
     samples=_while_samples,
 )
