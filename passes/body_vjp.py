@@ -24,6 +24,7 @@ from tapec.ir import Function, Value
 from tapec.ops.const import const, with_constants
 from tapec.passes.cse import cse
 from tapec.passes.dce import dce
+from tapec.passes.expand import expand
 from tapec.passes.fold import fold
 from tapec.passes.rules import differentiable, filled
 from tapec.passes.simplify import simplify
@@ -36,7 +37,7 @@ __all__ = ["Joint", "is_zero", "joint", "shortened", "tidy"]
 
 def tidy(fn: Function) -> Function:
     """What every body goes through once it is made."""
-    return dce(cse(fold(simplify(fn))))
+    return dce(cse(fold(expand(simplify(fn)))))
 
 
 class Joint:

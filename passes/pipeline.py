@@ -27,6 +27,7 @@ PASSES = (
     "batch",
     "roll",
     "simplify",
+    "expand",
     "fold",
     "cse",
     "loops",
@@ -36,7 +37,17 @@ PASSES = (
 )
 """Every pass by name: a function `passes/<name>.py` has under that name."""
 
-DEFAULT = ("roll", "simplify", "fold", "cse", "loops", "dce", "fuse", "enclose")
+DEFAULT = (
+    "roll",
+    "simplify",
+    "expand",
+    "fold",
+    "cse",
+    "loops",
+    "dce",
+    "fuse",
+    "enclose",
+)
 """What every program goes through before it becomes native code."""
 
 ORDER = (
@@ -48,6 +59,9 @@ ORDER = (
     ("roll", "simplify", "what is folded in the first round only ends a repetition"),
     ("roll", "cse", "values shared by the first rounds only end a repetition"),
     ("simplify", "fold", "a rule brings constants together: (x * 2) * 3"),
+    ("roll", "expand", "repetitions are shorter before"),
+    ("expand", "cse", "the maximum that an argmax compares with may be there already"),
+    ("expand", "fuse", "ops of an expansion are parts of kernels"),
     ("simplify", "cse", "what a rule makes equal is merged only afterwards"),
     ("fold", "cse", "folded constants are equal more often than what they came from"),
     ("cse", "loops", "loops are merged when their operands are the same values"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "truncated_remainder"]
 
 
 def _safe_divisor(at: Any, x: Any, y: Any, *, signed: bool) -> tuple[Any, Any, Any]:
@@ -50,6 +50,13 @@ def remainder(at: Any, x: Any, y: Any, *, signed: bool) -> Any:
     rest = at.srem(x, divisor)
     moved = at.select(_signs_differ(at, rest, divisor), at.add(rest, divisor), rest)
     return at.select(at.or_(by_zero, overflow), zero, moved)
+
+
+def truncated_remainder(at: Any, x: Any, y: Any, *, signed: bool) -> Any:
+    """The remainder with the sign of x; 0 if y is."""
+    by_zero, overflow, divisor = _safe_divisor(at, x, y, signed=signed)
+    rest = (at.srem if signed else at.urem)(x, divisor)
+    return at.select(at.or_(by_zero, overflow), ir.Constant(y.type, 0), rest)
 
 
 def _signs_differ(at: Any, rest: Any, divisor: Any) -> Any:

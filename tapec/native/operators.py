@@ -12,7 +12,7 @@ from tapec.native.layout import NoNative
 if TYPE_CHECKING:
     from tapec.native.scalars import Builder, Scalar
 
-__all__ = ["binary"]
+__all__ = ["binary", "fmod"]
 
 BOOL = np.dtype(np.bool_)
 HALF = np.dtype(np.float16)
@@ -59,6 +59,19 @@ def _compare(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:
     else:
         make = at.icmp_signed if x.kind == "i" else at.icmp_unsigned
     return b.make(BOOL, depth, make(symbol, x.value, y.value))
+
+
+def fmod(b: Builder, x: Scalar, y: Scalar) -> Scalar:
+    """The remainder of the truncated quotient: it has the sign of x."""
+    if x.dtype == HALF:
+        return b.cast(fmod(b, b.cast(x, FLOAT), b.cast(y, FLOAT)), HALF)
+    at, depth = b.at(x, y)
+    if x.kind == "f":
+        return b.make(x.dtype, depth, at.frem(x.value, y.value))
+    if x.kind not in "iu":
+        raise NoNative(f"fmod of {x.dtype}")
+    value = integers.truncated_remainder(at, x.value, y.value, signed=x.kind == "i")
+    return b.make(x.dtype, depth, value)
 
 
 def _float_divmod(b: Builder, x: Scalar, y: Scalar) -> tuple[Scalar, Scalar]:

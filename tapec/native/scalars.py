@@ -10,6 +10,7 @@ Python's operators; `b`, the `Builder`, has everything else an `emit` function n
     b.cast(x, dtype)          NumPy's `astype`
     b.isnan(x) b.isinf(x) b.isfinite(x) b.signbit(x)
     b.maximum(x, y) b.minimum(x, y)      NaN if either is, as in NumPy
+    b.fmod(x, y) b.bits(x) b.floating(n)
     b.real(x) b.imag(x) b.conj(x) b.complex(re, im)
 
 Semantics are NumPy's: integers wrap around, dividing them by zero gives 0, bools add
@@ -223,6 +224,25 @@ class Builder:
         width = ir.IntType(8 * x.dtype.itemsize)
         bits = at.bitcast(x.value, width)
         return self.make(BOOL, depth, at.icmp_signed("<", bits, ir.Constant(width, 0)))
+
+    def bits(self, x: Scalar) -> Scalar:
+        """The bits of a float as a signed integer."""
+        return self._reread(x, np.dtype(f"i{x.dtype.itemsize}"))
+
+    def floating(self, n: Scalar) -> Scalar:
+        """The float that has the bits of an integer."""
+        return self._reread(n, np.dtype(f"f{n.dtype.itemsize}"))
+
+    def _reread(self, x: Scalar, dtype: np.dtype[Any]) -> Scalar:
+        at, depth = self.at(x)
+        return self.make(dtype, depth, at.bitcast(x.value, ELEMENT[dtype]))
+
+    def fmod(self, x: Any, y: Any) -> Scalar:
+        """x - y * trunc(x / y); integers divided by zero give 0."""
+        from tapec.native import operators
+
+        x, y = self._alike((x, y))
+        return operators.fmod(self, x, y)
 
     def maximum(self, x: Any, y: Any) -> Scalar:
         """The greater one; NaN if either is."""

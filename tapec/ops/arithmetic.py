@@ -195,7 +195,7 @@ fmod = elementwise(
     doc="x - y * trunc(x / y), with the sign of x.",
     reference=np.fmod,
     vjp=(_pass_on, _fmod_dy),
-    lower=None,
+    lower=lambda b, x, y: b.fmod(x, y),
     domain=(ANY, ABOVE),
     dtypes="dflbB",
 )
@@ -271,11 +271,23 @@ copysign = elementwise(
     domain=(ANY, ANY),
 )
 
+
+def _nextafter(b: Any, x: Any, y: Any) -> Any:
+    """Floats of one sign are ordered like their bits; 0 is followed by the least."""
+    bits = b.bits(x)
+    outwards = (x > 0) == (y > x)
+    moved = b.floating(b.where(outwards, bits + 1, bits - 1))
+    least = b.floating(b.const(1, like=bits))
+    moved = b.where(x == 0, b.intrinsic("copysign", least, y), moved)
+    same = x if x.dtype == np.float16 else y  # 0.0 and -0.0, as NumPy has it
+    return b.where(x == y, same, b.where(b.isnan(x) | b.isnan(y), x + y, moved))
+
+
 nextafter = elementwise(
     name="nextafter",
     doc="The floating-point number after x in the direction of y.",
     reference=np.nextafter,
     vjp=(_pass_on, None),
-    lower=None,
+    lower=_nextafter,
     domain=(ANY, ANY),
 )
