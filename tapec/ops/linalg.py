@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 
 from tapec.batching import aligned
 from tapec.errors import DTypeError, ShapeError
@@ -119,14 +118,14 @@ solve = primitive(
 
 
 def _triangular(a: Any, b: Any, *, lower: bool) -> Any:
+    from scipy import linalg
+
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a = np.broadcast_to(a, batch + a.shape[-2:])
     b = np.broadcast_to(b, batch + b.shape[-2:])
     out = np.empty(b.shape, b.dtype)
     for i in np.ndindex(batch) if b.size else ():
-        out[i] = scipy.linalg.solve_triangular(
-            a[i], b[i], lower=lower, check_finite=False
-        )
+        out[i] = linalg.solve_triangular(a[i], b[i], lower=lower, check_finite=False)
     return out
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
 
+from tapec.ops.later import sp
 from tapec.primitive import elementwise
 
 __all__ = ["ndtri"]

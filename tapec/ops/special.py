@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
 
 from tapec.ops.complex import conj
+from tapec.ops.later import sp
 from tapec.ops.powers import broadcast_like
 from tapec.ops.select import where
 from tapec.primitive import Masked, Primitive, elementwise

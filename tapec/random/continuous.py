@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
 
 from tapec.errors import DTypeError, ShapeError
 from tapec.numpy.support import here
 from tapec.ops.cast import cast
+from tapec.ops.later import sp
 from tapec.random.keys import draw, like_arguments, shape_of
 from tapec.tensor import as_tensor
 
