@@ -25,6 +25,7 @@ PASSES = (
     "vjp",
     "jvp",
     "batch",
+    "forget",
     "roll",
     "simplify",
     "expand",
@@ -38,6 +39,7 @@ PASSES = (
 """Every pass by name: a function `passes/<name>.py` has under that name."""
 
 DEFAULT = (
+    "forget",
     "roll",
     "simplify",
     "expand",
@@ -56,6 +58,9 @@ ORDER = (
     ("jvp", "dce", "a rule that was transposed leaves what it was transposed from"),
     ("vjp", "dce", "the rules give cotangents that nobody asked for"),
     ("batch", "cse", "rules align equal operands again and again"),
+    ("vjp", "forget", "a gradient of the user's own is taken, then forgotten"),
+    ("forget", "roll", "rounds are alike once nothing stands between them"),
+    ("forget", "dce", "what only the forgotten gradients read is dead"),
     ("roll", "simplify", "what is folded in the first round only ends a repetition"),
     ("roll", "cse", "values shared by the first rounds only end a repetition"),
     ("simplify", "fold", "a rule brings constants together: (x * 2) * 3"),

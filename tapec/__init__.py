@@ -24,6 +24,7 @@ from tapec.forward import hvp, jvp
 from tapec.inspect import inspect
 from tapec.linear import linearize, vjp
 from tapec.ops.cast import stop_gradient
+from tapec.recompute import checkpoint, recompute_grad
 from tapec.sparse import sparse_hessian, sparse_jacobian
 from tapec.tangent_rules import custom_jvp
 from tapec.tape import GradientTape, UnconnectedGradients, scope
@@ -47,6 +48,7 @@ __all__ = [
     "UnsupportedError",
     "Variable",
     "check_grads",
+    "checkpoint",
     "cond",
     "constant",
     "custom_gradient",
@@ -63,6 +65,7 @@ __all__ = [
     "jvp",
     "linearize",
     "random",
+    "recompute_grad",
     "scan",
     "scope",
     "sparse_hessian",

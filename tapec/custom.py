@@ -19,14 +19,15 @@ import numpy as np
 
 from tapec import containers
 from tapec.errors import TraceError
-from tapec.ir import Function, TupleType, Value
+from tapec.ir import Attrs, Function, TupleType, Value
 from tapec.ops.const import item
 from tapec.ops.custom import custom
+from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, Trace, recording_in, state
 from tapec.tensor import Tensor, as_tensor
 from tapec.variable import Variable
 
-__all__ = ["custom_gradient"]
+__all__ = ["custom_gradient", "stand_ins"]
 
 Fun = Callable[..., Any]
 
@@ -91,11 +92,19 @@ def _bound(
         ("places", tuple(places)),
         ("backward", body.finished()),
     )
+    return stand_ins(rec, custom, outs, operands, attrs)
+
+
+def stand_ins(
+    rec: Recording, prim: Primitive, outs: list[Tensor], operands: list[Value],
+    attrs: Attrs,
+) -> list[Tensor]:  # fmt: skip
+    """The tensors that an op makes of its first operands, `outs`."""
     if len(outs) == 1:
-        values = [rec.append(custom, tuple(operands), attrs, outs[0].type)]
+        values = [rec.append(prim, tuple(operands), attrs, outs[0].type)]
     else:
         type_ = TupleType(tuple(t.type for t in outs))
-        whole = rec.append(custom, tuple(operands), attrs, type_)
+        whole = rec.append(prim, tuple(operands), attrs, type_)
         values = [
             rec.append(item, (whole,), (("index", i),), t.type)
             for i, t in enumerate(outs)

@@ -18,7 +18,6 @@ import numpy as np
 from tapec import recording
 from tapec.interpret import evaluate
 from tapec.ir import Function, Value, exact, substitute
-from tapec.ops.custom import without_custom
 from tapec.passes import pipeline
 
 __all__ = ["Entry", "Ready", "clear", "lookup", "run", "stats"]
@@ -138,7 +137,7 @@ def _compiled(fn: Function) -> Any:
     from tapec.native.program import compile as compile_native
 
     stats["compiled"] += 1
-    return compile_native(pipeline.run(without_custom(fn)))
+    return compile_native(pipeline.run(fn))
 
 
 def lookup(fn: Function, extra: Any = None) -> tuple[Entry, list[Array]]:

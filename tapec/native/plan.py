@@ -79,7 +79,7 @@ class Plan:
 
 def storage(value: Value) -> Storage:
     """What a value is stored in, looking through views."""
-    while value.prim is not None and len(value.args) == 1:
+    while value.prim is not None and value.args:
         if value.prim.name == "item":
             return value.args[0], value.attr("index")
         if not is_view(value):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from tapec.batching import Batch
-from tapec.ir import ArrayType, Emitter, Function, TupleType, Value, rewrite
+from tapec.ir import ArrayType, Function, TupleType, Value
 from tapec.ops.const import const, item
 from tapec.primitive import HOST, no_samples, primitive
 
-__all__ = ["custom", "replayed", "without_custom"]
+__all__ = ["custom", "replayed"]
 
 
 def _custom(
@@ -78,19 +78,3 @@ custom = primitive(
     batch=_custom_batch,
     liveness="drop",
 )
-
-
-def without_custom(fn: Function) -> Function:
-    """`fn` for running: once all gradients are taken, `custom` is its operand."""
-    if not any(op.prim is custom for op in fn.ops):
-        return fn
-    return rewrite(fn, _operand)
-
-
-def _operand(op: Value, emit: Emitter) -> Value:
-    if op.prim is custom and type(op.type) is ArrayType:
-        return op.args[0]
-    if op.prim is item and op.args[0].prim is custom:
-        place: int = op.attr("index")
-        return op.args[0].args[place]
-    return emit.keep(op)

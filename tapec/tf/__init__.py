@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from tapec.custom import custom_gradient
+from tapec.recompute import recompute_grad
 from tapec.tape import GradientTape, UnconnectedGradients
 from tapec.tape import scope as name_scope
 from tapec.tensor import Tensor
@@ -53,6 +54,7 @@ __all__ = [
     "norm",
     "print",
     "random",
+    "recompute_grad",
     "tensordot",
 ]
 __all__ += arrays.__all__
