@@ -77,13 +77,15 @@ class Flat:
         """Give ops that must not become a part of a loop a token of their own."""
         alone = np.isin(self._uids, list(apart)) if apart else np.zeros(0, dtype=bool)
         places = alone.nonzero()[0].tolist()
-        late = not any(map(may_fail, ops))
-        places += [
+        effects = [
             i
             for i, op in enumerate(ops, self.first)
-            if (op.prim.effect or (op.attrs and has_effect(op)))
-            and not (late and op.prim is check)
+            if op.prim.effect or (op.attrs and has_effect(op))
         ]
+        checks = {i for i in effects if self.values[i].prim is check}
+        if checks and not any(map(may_fail, ops)):
+            effects = [i for i in effects if i not in checks]
+        places += effects
         self.tokens[places] = -1 - np.array(places, dtype=np.int64)
 
     def is_const(self, i: int) -> bool:

@@ -40,7 +40,7 @@ def rolled_again(
     )
     results = [v for v in wanted if v.uid >= start and v.prim is not None]
     before = Function("recorded", given, ops, results)
-    effects = [op for op in ops if has_effect(op)]
+    effects = [op for op in ops if op.prim.effect or (op.attrs and has_effect(op))]
     checks = effects if _can_wait(effects, ops) else []
     done = {op.uid: op for op in ops if cuts and cuts(op)}
     done |= {op.uid: op for op in effects if not checks}
@@ -56,7 +56,7 @@ def rolled_again(
 
 def _can_wait(effects: Sequence[Value], ops: Sequence[Value]) -> bool:
     """Whether the effects are checks that may as well happen after all of `ops`."""
-    if any(op.prim is not check for op in effects):
+    if not effects or any(op.prim is not check for op in effects):
         return False
     return not any(map(may_fail, ops))
 
