@@ -16,9 +16,9 @@ reads can be stored by the forward loop or computed again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from tapec.ir import Function, Value
 from tapec.ops.const import const, with_constants
@@ -32,7 +32,29 @@ from tapec.passes.vjp import backpropagate
 from tapec.recording import Recording, Trace, recording_in
 from tapec.tensor import Tensor
 
-__all__ = ["Joint", "is_zero", "joint", "shortened", "tidy"]
+__all__ = ["Joint", "is_zero", "joint", "remembered", "shortened", "tidy"]
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def remembered(f: F) -> F:
+    """`f(body, ...)`, computed once for bodies of the same text.
+
+    Equal bodies may differ in names and numbers, and what a pass gives must not depend
+    on what it was given before.
+    """
+
+    @lru_cache(maxsize=1024)
+    def cached(text: Any, body: Function, *rest: Any) -> Any:
+        return f(body, *rest)
+
+    def found(body: Function, *rest: Any) -> Any:
+        values = (*body.params, *body.ops)
+        return cached((body.name, *[v.uid for v in values]), body, *rest)
+
+    found.cache_clear = cached.cache_clear  # type: ignore[attr-defined]
+    return found  # type: ignore[return-value]
 
 
 def tidy(fn: Function) -> Function:
@@ -77,7 +99,7 @@ class Joint:
         )
 
 
-@lru_cache(maxsize=256)
+@remembered
 def joint(body: Function, seeded: tuple[int, ...], wrt: tuple[int, ...]) -> Joint:
     """Differentiate results `seeded` of a body with respect to parameters `wrt`."""
     trace = Trace.extending(body)
@@ -102,7 +124,7 @@ def _finished(trace: Trace, body: Function, found: Mapping[int, Any]) -> Joint:
     return Joint(body, tidy(made), [g is not None for g in grads])
 
 
-@lru_cache(maxsize=256)
+@remembered
 def shortened(body: Function, seeded: tuple[int, ...], wrt: tuple[int, ...]) -> Joint:
     """`joint`, for numbers with the cotangents multiplied by partial derivatives.
 

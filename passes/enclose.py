@@ -11,10 +11,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from tapec.ir import Emitter, Function, Value, rewrite
 from tapec.native.loops import enclosed
+from tapec.passes.body_vjp import remembered
 from tapec.passes.fuse import fuse
 
 __all__ = ["enclose"]
@@ -29,7 +28,7 @@ def enclose(fn: Function) -> Function:
     return rewrite(enclosed(fn), _with_fused_bodies)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _prepared(body: Function) -> Function:
     return enclose(fuse(body))
 

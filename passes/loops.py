@@ -20,12 +20,11 @@ import heapq
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from tapec.ir import Emitter, Function, Value, has_effect, rewrite
 from tapec.ops.const import item
 from tapec.ops.control import scan
-from tapec.passes.body_vjp import tidy
+from tapec.passes.body_vjp import remembered, tidy
 from tapec.passes.loop_parts import Loop, with_args
 from tapec.passes.loop_steps import Elements, hoist, lean, op_bodies
 
@@ -46,7 +45,7 @@ def loops(fn: Function) -> Function:
     return found.emitted()
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def optimized(body: Function) -> Function:
     """A body after the passes that every function goes through."""
     return tidy(loops(tidy(body)))

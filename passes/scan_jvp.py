@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tapec.ir import Function, Value
 from tapec.ops.const import with_constants
 from tapec.ops.control import scan
-from tapec.passes.body_vjp import tidy
+from tapec.passes.body_vjp import remembered, tidy
 from tapec.passes.jvp import pushforward
 from tapec.passes.rules import differentiable, filled
 from tapec.recording import Trace, recording_in, state
@@ -30,7 +29,7 @@ class Pushed(NamedTuple):
     moved: tuple[int, ...]
 
 
-@lru_cache(maxsize=256)
+@remembered
 def pushed(body: Function, moving: tuple[int, ...]) -> Pushed:
     """Differentiate a body along directions of the parameters `moving`."""
     trace = Trace.extending(body)
