@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 import types
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -15,14 +15,15 @@ import numpy as np
 from tapec import containers
 from tapec.containers import PLAIN, Static
 from tapec.direct import Entries
-from tapec.errors import CheckFailed, excerpt
+from tapec.errors import CheckFailed
 from tapec.interpret import evaluate
-from tapec.ir import Function
+from tapec.ir import Function, prune
 from tapec.methods import Method
 from tapec.native.callable import Called, called_directly
 from tapec.operators import Operators
 from tapec.passes import pipeline
-from tapec.recording import Array, state
+from tapec.recording import Array, state, warn
+from tapec.retracing import changed_types, described, rejection, signature_line
 from tapec.statics import mark_static, static_names
 from tapec.tensor import Tensor
 from tapec.tracing import Traced, example_of, signature_of, trace
@@ -41,6 +42,7 @@ class Version:
 
         self.traced = traced
         self.optimized: Function = pipeline.run(traced.function)
+        traced.function = prune(traced.function)  # rounds that became loops weigh much
         self.program = compile_native(self.optimized)
 
     def call(self, leaves: Sequence[Any], interpreted: bool = False) -> Any:
@@ -152,24 +154,27 @@ class Compiled(Called):
                 with suppress(CheckFailed):
                     return version.call(leaves)
             if len(versions) >= MAX_VERSIONS:
-                return self._interpret(leaves, structure)
-            self._log.append(self._reason(key, versions, leaves))
+                return self._interpret(versions[0], leaves, structure)
+            reason = self._reason(key, versions, leaves)
             version = Version(self._trace(leaves, structure))
+            self._log.append(reason)
             versions.insert(0, version)
         try:
             return version.call(leaves)
         except CheckFailed:  # native rounding decided a check otherwise
             return version.call(leaves, interpreted=True)
 
-    def _interpret(self, leaves: list[Any], structure: containers.Structure) -> Any:
+    def _interpret(
+        self, last: Version, leaves: list[Any], structure: containers.Structure
+    ) -> Any:
         """One run without a compiled version."""
         if not self._gave_up:
             self._gave_up = True
-            warnings.warn(
-                f"{self.__name__}: {MAX_VERSIONS} versions were compiled for its "
-                "data-dependent branches; further ones run interpreted "
-                "(see explain_retrace())",
-                stacklevel=4,
+            warn(
+                f"{self.__name__}: {MAX_VERSIONS} versions were compiled, further ones "
+                "run interpreted (see explain_retrace()); the last one does not fit: "
+                f"{rejection(last.traced, arguments(leaves))}\n"
+                "use tapec.cond or np.where, and arguments in the place of numbers"
             )
         traced = self._trace(leaves, structure)
         version = object.__new__(Version)
@@ -196,41 +201,21 @@ class Compiled(Called):
 
     @property
     def signatures(self) -> list[str]:
-        """One line per compiled version: parameter types and number of checks."""
-        lines = []
-        for versions in self._versions.values():
-            for v in versions:
-                types_ = ", ".join(
-                    f"%{p.name or p.uid}: {p.type!r}" for p in v.traced.function.params
-                )
-                checks = sum(op.prim.name == "check" for op in v.traced.function.ops)
-                lines.append(
-                    f"({types_}), {checks} checks" if checks else f"({types_})"
-                )
-        return lines
+        """One line per compiled version: parameter types, and where it branches."""
+        every = itertools.chain.from_iterable(self._versions.values())
+        return [signature_line(version.traced) for version in every]
 
     def explain_retrace(self) -> str:
         """Why each version was traced, in order."""
         return "\n".join(f"{i + 1}. {line}" for i, line in enumerate(self._log))
 
     def _reason(self, key: Any, versions: list[Version], leaves: Sequence[Any]) -> str:
-        if not self._log:
-            return f"first call: {_describe(key[1])}"
         if versions:
-            return _branch_reason(versions[0], leaves)
-        seen = list(self._versions)[:-1]
-        previous = seen[-1]
-        if previous[0] != key[0]:
-            return (
-                f"other structure or static arguments: {key[0]!r} after {previous[0]!r}"
-            )
-        pairs = zip(previous[1], key[1], strict=True)
-        changed = [
-            f"argument {i}: {_one(a)} -> {_one(b)}"
-            for i, (a, b) in enumerate(pairs)
-            if a != b
-        ]
-        return "other types: " + "; ".join(changed)
+            return rejection(versions[0].traced, arguments(leaves))
+        seen = [key for key, found in self._versions.items() if found]
+        if not seen:
+            return f"first call: {described(key[1])}"
+        return changed_types(seen[-1], key)
 
     def traced(self, *args: Any, **kw: Any) -> Function:
         """The recorded function for these arguments, before any pass."""
@@ -252,27 +237,3 @@ class Compiled(Called):
 
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}, {len(self.signatures)} versions>"
-
-
-def _one(kind: Any) -> str:
-    if isinstance(kind, tuple) and isinstance(kind[0], np.dtype):
-        return f"{kind[0]}{list(kind[1])}"
-    return kind.__name__ if isinstance(kind, type) else str(kind)
-
-
-def _describe(kinds: Sequence[Any]) -> str:
-    return ", ".join(map(_one, kinds)) or "no arguments"
-
-
-def _branch_reason(version: Version, leaves: Sequence[Any]) -> str:
-    """Which recorded check, or captured name, rejected these arguments."""
-    captured = version.traced.bindings.arrays()
-    if captured is None:
-        return "a captured number, or the type of a captured array, changed"
-    fn = version.traced.function
-    try:
-        evaluate(fn, *arguments(leaves), *captured)
-    except CheckFailed as failed:
-        loc = failed.op.meta.loc if failed.op else None
-        return "another branch was taken at\n" + excerpt(loc)
-    return "a check came out differently in native code"
