@@ -9,7 +9,6 @@ routine reads sizes and flags from its step's indices:
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 from functools import cache
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from llvmlite import ir
 
 from tapec.ir import Value
-from tapec.native import engine
+from tapec.native import blas, engine
 from tapec.native.driver import POINTER, WORD, _define, _item, _Loop, _number
 from tapec.native.layout import memory_type
 from tapec.native.levels import folded_transpose
@@ -87,19 +86,6 @@ def _batches(op: Value) -> list[tuple[int, int]]:
 # --- the emitted routine ------------------------------------------------------
 
 
-def _blas_address(name: str) -> int:
-    from scipy.linalg import cython_blas
-
-    capsule = cython_blas.__pyx_capi__[name]
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype = ctypes.c_char_p
-    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    address = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
-    return int(address)
-
-
 @cache
 def _routine(dtype: np.dtype[Any]) -> engine.Library:
     letter = BLAS_LETTER[LETTERS[dtype]]
@@ -113,7 +99,7 @@ def _routine(dtype: np.dtype[Any]) -> engine.Library:
         )
         _Emitter(module, dtype, gemm, gemv).emit()
 
-    imports = {name: _blas_address(blas) for name, blas in names.items()}
+    imports = {name: blas.address(routine) for name, routine in names.items()}
     return engine.compiled(("product", letter), emit, ["product"], imports)
 
 

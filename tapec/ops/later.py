@@ -1,4 +1,7 @@
-"""SciPy's ufuncs by name: `scipy.special` is imported when one is first used."""
+"""SciPy's ufuncs by name: `scipy.special` is imported when one is first needed.
+
+Those with a native form are not needed to trace and compile: their loops are known.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,22 @@ import sys
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Later", "sp"]
+import numpy as np
+
+__all__ = ["LOOPS", "Later", "sp"]
+
+LOOPS = {"erf": "dfDF", "erfc": "dfDF", "expit": "df", "ndtri": "fd"}
+"""The dtypes that ufuncs of one operand compute in, in SciPy's order."""
 
 
 class Later:
-    """A function of scipy.special; it has all that the function has, and is called
-    as it is."""
+    """A function of scipy.special, which is called as it and has all that it has."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name
+        if name in LOOPS:
+            self.nin = self.nout = 1
+            self.resolve_dtypes = self._resolve
 
     @cached_property
     def function(self) -> Any:
@@ -26,6 +36,15 @@ class Later:
     def is_(self, other: Any) -> bool:
         """Whether `other` is the function; nobody has it without that import."""
         return "scipy.special" in sys.modules and self.function is other
+
+    def _resolve(self, dtypes: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
+        """As the ufunc's own: the operand's loop, or the first that can take it."""
+        loops = [np.dtype(char) for char in LOOPS[self.__name__]]
+        fitting = [loop for loop in loops if np.can_cast(dtypes[0], loop)]
+        if not fitting:
+            raise TypeError(f"{self.__name__} is not defined for {dtypes[0]}")
+        loop = dtypes[0] if dtypes[0] in fitting else fitting[0]
+        return np.dtype(loop), np.dtype(loop)
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         return self.function(*args, **kw)
