@@ -28,7 +28,7 @@ LAYERS = (
     | {"containers", "statics"},
     {"numpy", "scipy"},
     {"random"},
-    {"captures", "generators", "tracing", "bodies", "carries"},
+    {"captures", "generators", "tracing", "retracing", "bodies", "carries"},
     {"passes", "viz"},
     {"programs"},
     {"compiled", "direct", "methods"}

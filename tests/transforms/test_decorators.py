@@ -308,18 +308,128 @@ def test_while_and_assert() -> None:
         halve(2.0**20)
 
 
-def test_many_branches_are_given_up_once() -> None:
-    @tapec.jit
-    def steps(x: Any) -> Any:
-        n = 0.0
-        while x > 0:
-            x = x - 1
-            n += 1.0
-        return n + 0 * x
+def first_positive(x: Any) -> Any:
+    for i in range(20):
+        if x[i] > 0:
+            return i * x[i]
+    return x[0]
 
+
+def ahead(n: int) -> Any:
+    return np.where(np.arange(20) < n, -1.0, 2.0)
+
+
+def test_many_branches_are_given_up_once() -> None:
+    f = tapec.grad(first_positive)
+    with pytest.warns(UserWarning, match="run interpreted") as caught:
+        got = [f(ahead(n)) for n in range(20)]
+    assert [g.sum() for g in got] == [float(n) for n in range(20)]
+    assert len(caught) == 1 and caught[0].filename == __file__
+    message = str(caught[0].message)
+    assert message.startswith("first_positive: 16 versions were compiled")
+    assert "if x[i] > 0:" in message and "tapec.cond" in message
+
+
+def test_a_version_that_exists_is_used_after_giving_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    f = tapec.jit(first_positive)
     with pytest.warns(UserWarning, match="run interpreted"):
-        got = [steps(float(n)) for n in range(20)]
-    assert got == [float(n) for n in range(20)]
+        for n in range(17):
+            f(ahead(n))
+    traced: list[Any] = []
+    original = type(f)._trace
+    monkeypatch.setattr(
+        type(f), "_trace", lambda *args: traced.append(1) or original(*args)
+    )
+    assert [f(ahead(n)) for n in (0, 7, 15)] == [0.0, 14.0, 30.0]
+    assert not traced
+    assert f(ahead(18)) == 36.0
+    assert len(traced) == 1 and len(f.signatures) == 16
+    assert f(np.ones(20, np.float32)) == 0.0  # another signature is compiled
+    assert len(f.signatures) == 17
+
+
+def test_each_branch_is_named_with_its_line() -> None:
+    f = tapec.jit(first_positive)
+    for n in range(3):
+        f(ahead(n))
+    line = first_positive.__code__.co_firstlineno + 2
+    first, *others = f.explain_retrace().split("another branch was taken at")
+    assert first.startswith("1. first call: float64[20]\n2. ")
+    assert len(others) == 2
+    for text in others:
+        assert f":{line}, in first_positive" in text and "if x[i] > 0:" in text
+    assert f.signatures == [
+        f"(%x: f64[20]), 3 checks at {__file__}:{line}",
+        f"(%x: f64[20]), 2 checks at {__file__}:{line}",
+        f"(%x: f64[20]), 1 check at {__file__}:{line}",
+    ]
+
+
+def test_a_call_that_failed_is_no_version() -> None:
+    @tapec.jit
+    def f(x: Any) -> Any:
+        if fail:
+            raise RuntimeError("mine")
+        return x
+
+    fail = True
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="mine"):
+            f(1.0)
+    fail = False
+    assert f(1.0) == 1.0
+    assert f.explain_retrace() == "1. first call: float"
+
+
+def branching(x: Any) -> Any:
+    return x if x > 0 else -x
+
+
+@pytest.mark.parametrize(
+    ("f", "remedy"),
+    [
+        (lambda: tapec.vmap(branching)(np.ones(3)), "use np.where"),
+        (lambda: tapec.vmap(tapec.grad(branching))(np.ones(3)), "use np.where"),
+        (lambda: tapec.vmap(tapec.jit(branching))(np.ones(3)), "use np.where"),
+        (
+            lambda: tapec.jit(
+                lambda x: tapec.scan(lambda c, _: (branching(c), c), x, length=3)
+            )(1.0),
+            "tapec.cond",
+        ),
+        (
+            lambda: tapec.jit(
+                lambda x: tapec.while_loop(lambda c: c > 3, lambda c: branching(c), x)
+            )(1.0),
+            "tapec.cond",
+        ),
+        (
+            lambda: tapec.jit(
+                lambda x: tapec.while_loop(lambda c: branching(c) > 3, np.sin, x)
+            )(1.0),
+            "tapec.cond",
+        ),
+        (
+            lambda: tapec.jit(lambda x: tapec.cond(x > 1, branching, lambda x: x, x))(
+                1.0
+            ),
+            "tapec.cond",
+        ),
+        (
+            lambda: tapec.jit(
+                lambda x: tapec.fori_loop(0, 3, lambda i, c: branching(c), x)
+            )(1.0),
+            "tapec.cond",
+        ),
+    ],
+)
+def test_a_branch_where_there_is_no_number(f: Any, remedy: str) -> None:
+    with pytest.raises(tapec.TraceError, match=remedy) as caught:
+        f()
+    assert "return x if x > 0 else -x" in str(caught.value)
+    assert "in branching" in str(caught.value)
 
 
 # --- captures ---------------------------------------------------------------------
