@@ -41,8 +41,9 @@ class Version:
         from tapec.native.program import compile as compile_native
 
         self.traced = traced
+        if next(traced.function.bodies(), None) is not None:
+            traced.function = prune(traced.function)  # what became loops is dead
         self.optimized: Function = pipeline.run(traced.function)
-        traced.function = prune(traced.function)  # rounds that became loops weigh much
         self.program = compile_native(self.optimized)
 
     def call(self, leaves: Sequence[Any], interpreted: bool = False) -> Any:
