@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from tapec.ir import Emitter, Function, Value, rewrite
-from tapec.native.loops import enclosed
 from tapec.passes.body_vjp import remembered
 from tapec.passes.fuse import fuse
 
@@ -25,6 +24,8 @@ def enclose(fn: Function) -> Function:
     """Prepare the loops and branches of `fn` for native code."""
     if not any(op.prim.name in CONTROL for op in fn.ops):
         return fn
+    from tapec.native.loops import enclosed
+
     return rewrite(enclosed(fn), _with_fused_bodies)
 
 

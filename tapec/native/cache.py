@@ -10,7 +10,6 @@ from weakref import WeakValueDictionary
 
 from tapec.ir import Function
 from tapec.native import engine
-from tapec.native.loops import emit_kernel
 
 __all__ = ["Kernel", "KernelCode", "kernels_for"]
 
@@ -27,6 +26,8 @@ class KernelCode:
 
     @cached_property
     def _texts(self) -> tuple[str, str]:
+        from tapec.native.loops import emit_kernel
+
         module: Any = engine.new_module("kernel")
         emit_kernel(module, self.body, "kernel", lines=True)
         return engine.texts_of(module)
@@ -81,6 +82,8 @@ def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:
             names = [f"kernel{number}" for number in range(len(new))]
 
             def emit(module: Any) -> None:
+                from tapec.native.loops import emit_kernel
+
                 for name, body in zip(names, new, strict=True):
                     emit_kernel(module, body, name)
 

@@ -139,17 +139,21 @@ class Builder:
             return self.cast(self.math(name, *[self.cast(x, FLOAT) for x in xs]), HALF)
         if xs[0].kind != "f":
             raise NoNative(f"{name}({xs[0].dtype})")
-        from tapec.native.math import call
-
         at, depth = self.at(*xs)
         try:
-            value = call(at, name, *[x.value for x in xs])
+            value = self.call_math(at, name, [x.value for x in xs])
         except KeyError:
             raise NoNative(name) from None
         self.functions += 1
         if depth == 0 and self.functions > INLINED:
             value.attributes.add("noinline")
         return self.make(xs[0].dtype, depth, value)
+
+    def call_math(self, at: Any, name: str, values: list[Any]) -> Any:
+        """The call of a function of `native.math`, whose code is in the module."""
+        from tapec.native.math import call
+
+        return call(at, name, *values)
 
     def intrinsic(
         self, name: str, *operands: Any, flags: tuple[str, ...] = ()

@@ -5,6 +5,6 @@ flags. The tests hold each to 2 ulps of the exact value (power to 4), subnormal 
 included, and to the special values of NumPy and SciPy.
 """
 
-from .functions import ARITY, NAMES, call, define
+from .functions import ARITY, NAMES, call, declare, define
 
-__all__ = ["ARITY", "NAMES", "call", "define"]
+__all__ = ["ARITY", "NAMES", "call", "declare", "define"]

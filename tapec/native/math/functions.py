@@ -2,70 +2,44 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 
 from llvmlite import ir
 
-from . import (
-    error_function,
-    exponential,
-    gamma,
-    hyperbolic,
-    inverse_hyperbolic,
-    inverse_trigonometric,
-    logarithm,
-    power,
-    sums,
-    trigonometric,
-)
 from .scalar import FORMATS, Num
 
-FUNCTIONS: dict[str, Callable[..., Num]] = {
-    "exp": exponential.exp,
-    "exp2": exponential.exp2,
-    "expm1": exponential.expm1,
-    "log": logarithm.log,
-    "log2": logarithm.log2,
-    "log10": logarithm.log10,
-    "log1p": logarithm.log1p,
-    "sin": trigonometric.sin,
-    "cos": trigonometric.cos,
-    "tan": trigonometric.tan,
-    "arcsin": inverse_trigonometric.arcsin,
-    "arccos": inverse_trigonometric.arccos,
-    "arctan": inverse_trigonometric.arctan,
-    "arctan2": inverse_trigonometric.arctan2,
-    "sinh": hyperbolic.sinh,
-    "cosh": hyperbolic.cosh,
-    "tanh": hyperbolic.tanh,
-    "expit": hyperbolic.expit,
-    "arcsinh": inverse_hyperbolic.arcsinh,
-    "arccosh": inverse_hyperbolic.arccosh,
-    "arctanh": inverse_hyperbolic.arctanh,
-    "power": power.power,
-    "cbrt": sums.cbrt,
-    "hypot": sums.hypot,
-    "logaddexp": sums.logaddexp,
-    "logaddexp2": sums.logaddexp2,
-    "digamma": gamma.digamma,
-    "gammaln": gamma.gammaln,
-    "erf": error_function.erf,
-    "erfc": error_function.erfc,
+MODULES = {
+    "exponential": "exp exp2 expm1",
+    "logarithm": "log log2 log10 log1p",
+    "trigonometric": "sin cos tan",
+    "inverse_trigonometric": "arcsin arccos arctan arctan2",
+    "hyperbolic": "sinh cosh tanh expit",
+    "inverse_hyperbolic": "arcsinh arccosh arctanh",
+    "power": "power",
+    "sums": "cbrt hypot logaddexp logaddexp2",
+    "gamma": "digamma gammaln",
+    "error_function": "erf erfc",
 }
-ARITY = {
-    name: len(inspect.signature(function).parameters)
-    for name, function in FUNCTIONS.items()
-}
-NAMES = frozenset(FUNCTIONS)
+HOME = {name: module for module, names in MODULES.items() for name in names.split()}
+OF_TWO = ("arctan2", "power", "hypot", "logaddexp", "logaddexp2")
+ARITY = {name: 2 if name in OF_TWO else 1 for name in HOME}
+NAMES = frozenset(HOME)
 
 ATTRIBUTES = ("alwaysinline", "nounwind", "memory(none)", "willreturn")
 
 
-def define(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
-    """The function `tapec.<name>.<f32|f64>` of `module`, defined on first request."""
-    format = FORMATS[type]
-    symbol = f"tapec.{name}.{format.name}"
+@cache
+def _emitter(name: str) -> Callable[..., Num]:
+    home = import_module(f".{HOME[name]}", __package__)
+    found: Callable[..., Num] = getattr(home, name)
+    return found
+
+
+def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
+    """The function `tapec.<name>.<f32|f64>` of `module`, perhaps without its code."""
+    symbol = f"tapec.{name}.{FORMATS[type].name}"
     if symbol in module.globals:
         return module.globals[symbol]
     signature = ir.FunctionType(type, [type] * ARITY[name])
@@ -73,9 +47,16 @@ def define(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
     function.linkage = "internal"
     for attribute in ATTRIBUTES:
         set.add(function.attributes, attribute)  # llvmlite knows not all of them
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    arguments = [Num(builder, argument, format) for argument in function.args]
-    builder.ret(FUNCTIONS[name](*arguments).value)
+    return function
+
+
+def define(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
+    """The same with its code, which is added on first request."""
+    function = declare(module, name, type)
+    if not function.blocks:
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        arguments = [Num(builder, x, FORMATS[type]) for x in function.args]
+        builder.ret(_emitter(name)(*arguments).value)
     return function
 
 
