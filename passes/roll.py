@@ -35,17 +35,21 @@ __all__ = ["found_in", "roll"]
 
 
 def roll(fn: Function, apart: Collection[int] = ()) -> Function:
-    """`fn` with its repetitions as loops; ops with uids `apart` stay outside."""
+    """`fn` with its repetitions as loops.
+
+    apart: uids of ops that stay what they are and where they are: sources of gradients,
+    and ops that end them.
+    """
     if any(op.prim is scan for op in fn.ops):
         fn = prune(fn)  # loops that a gradient was taken of: their rounds are dead
-    fn = forwarded(fn)
+    fn = forwarded(fn, apart)
     found = _rolled(fn, apart)
     if found is fn:
         return fn
     found = prune(found)
     while (further := _rolled(found, apart)) is not found:  # what a loop left to do
         found = prune(further)
-    if len(found.ops) > len(fn.ops) // 2:
+    if len(found.ops) > len(fn.ops) // 2 and not apart:
         # rounds may differ in what is dead, or compute again what others share
         again = _rolled(cse(prune(fn)), apart)
         return min(found, again, key=lambda f: len(f.ops))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,20 +29,23 @@ FARTHEST = 8
 """Updates that are looked behind."""
 
 
-def forwarded(fn: Function) -> Function:
-    """`fn` with elements of an array taken from what was just put there."""
+def forwarded(fn: Function, apart: Collection[int]) -> Function:
+    """`fn` with elements of an array taken from what was just put there.
+
+    Not if one of the ops between has a uid in `apart`.
+    """
     if not any(op.prim is update_slice for op in fn.ops):
         return fn
-    return rewrite(fn, _rule)
+    return rewrite(fn, lambda op, emit: _forward(op, emit, apart))
 
 
-def _rule(op: Value, emit: Emitter) -> Value:
-    if op.prim is not slice_ or op.args[0].prim is not update_slice:
+def _forward(op: Value, emit: Emitter, apart: Collection[int]) -> Value:
+    if op.prim is not slice_ or op.uid in apart:
         return emit.keep(op)
     wanted = op.attr("start"), op.shape, op.attr("step")
     (x,) = op.args
     for _ in range(FARTHEST):
-        if x.prim is not update_slice:
+        if x.prim is not update_slice or x.uid in apart:
             break
         put = x.attr("start"), x.args[1].shape, x.attr("step")
         if put == wanted:

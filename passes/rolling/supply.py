@@ -47,7 +47,7 @@ def cut(
 
 
 def shaped(emit: Emitter, x: Value, shape: Shape, like: Value | None = None) -> Value:
-    """`x` under another shape; what it was reshaped from need not have been."""
+    """`x`, made by a loop, under another shape; what it was reshaped from will do."""
     if x.shape != shape and x.prim is reshape:
         (x,) = x.args
     if x.shape == shape:
@@ -101,7 +101,7 @@ def windowed(emit: Emitter, x: Value, window: Window, trips: int) -> Value:
     axis, first, step = window
     part = span(emit, x, axis, first, 1, trips * step)
     shape = (*x.shape[:axis], trips, step, *x.shape[axis + 1 :])
-    return in_front(emit, shaped(emit, part, shape), axis)
+    return in_front(emit, emit.new(reshape, part, shape=shape), axis)
 
 
 def gathered(emit: Emitter, x: Value, region: Region) -> Value:

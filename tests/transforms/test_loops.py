@@ -218,6 +218,42 @@ def test_sources_and_pauses_inside(compiled, unrolled):
     assert found == pytest.approx(wanted, rel=1e-12)
 
 
+def test_sources_stay_what_they_are():
+    def f(x):
+        with tapec.GradientTape() as tape:
+            tape.watch(x)
+            out = tapec.numpy.zeros(40) * x
+            twin = np.sin(x)
+            source = np.sin(x)
+            tape.watch(source)
+            out[0] = source * 2
+            first = out[0:1]
+            tape.watch(first)
+            z = source
+            for t in range(1, 40):
+                z = np.sin(z) + first[0]
+                out[t] = z
+            y = z * twin + out[0]
+        return tape.gradient(y, [source, first])
+
+    x = tapec.constant(0.3)
+    found = [float(np.sum(g)) for g in f(x)]
+    assert found == pytest.approx([float(np.sum(g)) for g in tapec.jit(f)(x)])
+
+    def by_hand(source, first, start):
+        z = source
+        for _ in range(1, 40):
+            z = np.sin(z) + first
+        return z * np.sin(0.3) + start
+
+    s, h = np.sin(0.3), 1e-6
+    d_source = [by_hand(s + e, 2 * s, 2 * (s + e)) for e in (h, -h)]
+    d_first = [by_hand(s, 2 * s + e, 2 * s) for e in (h, -h)]
+    slope = [(a - b) / (2 * h) for a, b in (d_source, d_first)]
+    slope[0] += slope[1] * 2  # `first` comes from the source
+    assert found == pytest.approx(slope, rel=1e-6)
+
+
 # --- what did not roll --------------------------------------------------------
 
 
