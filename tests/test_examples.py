@@ -110,6 +110,15 @@ pulls hardest: 17
 its gradient is 20 times the median
 as alone: True
 """,
+    "13_dropout_monte_carlo": """\
+price is within 1 % of the formula: True
+delta is within 1 % of the formula: True
+vega is within 1 % of the formula: True
+same key, same numbers: True
+compiled 1 time
+explains most of it: True
+doubts more far away: True
+""",
 }
 
 

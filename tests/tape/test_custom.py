@@ -289,3 +289,19 @@ def test_a_gradient_function_cannot_assign():
     assert refused(f, tapec.TraceError) == (
         "f.gradient: a gradient function cannot assign variables"
     )
+
+
+def test_a_compiled_gradient_leaves_no_host_step():
+    @tapec.custom_gradient
+    def cube(x):
+        return x * x * x, lambda ct: ct * 3 * x * x
+
+    def loop(x):
+        return tapec.fori_loop(0, 4, lambda i, c: np.sin(cube(c)), x)
+
+    def kinds(f):
+        return {step.kind for step in f.inspect(np.ones(3)).program.steps}
+
+    assert kinds(tapec.jit(cube)) == {"kernel"}
+    assert kinds(tapec.grad(lambda x: np.sum(cube(x)))) == {"kernel"}
+    assert "host" not in kinds(tapec.grad(lambda x: np.sum(loop(x))))
