@@ -102,7 +102,7 @@ class Rules:
 
 def fit(pair: Pair, type_: Any) -> Pair:
     """Undo what recording did to the operand: broadcasting and casts."""
-    if pair.ct.shape != type_.shape:
+    if len(pair.ct.shape) != len(type_.shape) or pair.ct.shape != type_.shape:
         axes = _broadcast_axes(pair.ct.shape, type_.shape)
         shape, live = pair.ct.shape, pair.live
         total = _summed(pair.settled(), axes, type_.shape)

@@ -26,6 +26,7 @@ from tapec.linear import linearize, vjp
 from tapec.ops.cast import stop_gradient
 from tapec.recompute import checkpoint, recompute_grad
 from tapec.sparse import sparse_hessian, sparse_jacobian
+from tapec.spec import spec
 from tapec.tangent_rules import custom_jvp
 from tapec.tape import GradientTape, UnconnectedGradients, scope
 from tapec.tensor import Tensor
@@ -70,6 +71,7 @@ __all__ = [
     "scope",
     "sparse_hessian",
     "sparse_jacobian",
+    "spec",
     "stop_gradient",
     "switch",
     "value_and_grad",

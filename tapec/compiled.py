@@ -183,12 +183,17 @@ class Compiled(Called):
         return version.call(leaves, interpreted=True)
 
     def _trace(self, leaves: Sequence[Any], structure: containers.Structure) -> Traced:
+        owner = self._bindings_of(structure)
+        return trace(self.body, leaves, structure, self.__name__, owner)
+
+    def _bindings_of(self, structure: containers.Structure) -> Any:
+        """The function, or the method, whose captured names are looked for."""
         first = structure.children[0].children[:1]
         owner = first[0].data.get() if first and first[0].kind == "static" else None
         bindings_of: Any = self.fun
         if owner is not None and hasattr(owner, "__dict__"):
             bindings_of = types.MethodType(self.fun, owner)
-        return trace(self.body, leaves, structure, self.__name__, bindings_of)
+        return bindings_of
 
     # looking
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.ir import Dim
 from tapec.operators import Operators
 from tapec.statics import Static, static_key
 
@@ -97,7 +98,8 @@ def is_leaf(x: Any) -> bool:
     """Whether `x` is a number, an array of numbers, a tensor or a variable."""
     if isinstance(x, bool):
         return False
-    return isinstance(x, (np.ndarray, Operators, int, float, complex, np.generic))
+    kinds = (np.ndarray, Operators, int, float, complex, np.generic, Dim)
+    return isinstance(x, kinds)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:

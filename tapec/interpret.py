@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tapec.errors import CheckFailed
-from tapec.ir import Function, Value
+from tapec.ir import Function, Value, is_dynamic, sizes_of, with_sizes
 
 __all__ = ["apply", "evaluate"]
 
@@ -25,6 +25,8 @@ def evaluate(fn: Function, *arrays: Any) -> tuple[Array, ...]:
     an op's reference raises, and `CheckFailed` for a failed check.
     Floating-point warnings are silent, as in native code.
     """
+    if is_dynamic(fn):
+        fn = with_sizes(fn, sizes_of(fn, [np.shape(a) for a in arrays]))
     env: dict[Value, Any] = dict(zip(fn.params, arrays, strict=True))
     last_use = {a: i for i, op in enumerate(fn.ops) for a in op.args}
     outputs = fn.outputs

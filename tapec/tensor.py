@@ -15,10 +15,11 @@ import numpy as np
 
 from tapec import primitive as _primitive
 from tapec.errors import TapecError, TraceError, UnsupportedError, at
-from tapec.ir import ArrayType, TupleType, Type, Value
+from tapec.ir import ArrayType, Dim, TupleType, Type, Value
 from tapec.operators import PLAIN, Operators, looked
 from tapec.ops.cast import cast
 from tapec.ops.const import item
+from tapec.ops.extent import SIZE, extent
 from tapec.ops.later import Later
 from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, locate, state
@@ -202,8 +203,6 @@ class Tensor(Operators):
 # --- recording an operation ---------------------------------------------------
 
 _PYTHON_SCALARS = (float, int, bool, complex)
-_plans: dict[Any, tuple[tuple[Any, ...] | None, Type, Any]] = {}
-"""By primitive, attributes and kinds: casts if there are any, type and kind made."""
 
 
 def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -231,9 +230,9 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
             return bind(prim, tuple([_operand(x) for x in args]), attrs)
     items = tuple(attrs.items()) if attrs else ()
     key = (prim, items, *kinds)
-    plan = _plans.get(key)
+    plan = rec.plans.get(key)
     if plan is None:
-        plan = _plans[key] = _plan(prim, kinds, attrs, rec)
+        plan = rec.plans[key] = _plan(prim, kinds, attrs, rec)
     casts, type_, kind = plan
     if casts is not None or not as_is:
         wanted = casts or (None,) * len(args)
@@ -344,6 +343,9 @@ def as_tensor(x: Any) -> Tensor:
         return x.read()  # type: ignore[attr-defined, no-any-return]
     if rec is None:
         return Tensor.holding(x)
+    if type(x) is Dim:
+        value = rec.append(extent, (), (("of", x),), SIZE)
+        return Tensor(rec, value, Weak.of(SIZE))
     if isinstance(x, np.ndarray):
         return _captured(rec, x)
     if isinstance(x, _PYTHON_SCALARS) and not isinstance(x, np.generic):

@@ -63,11 +63,15 @@ def collector_off() -> Iterator[None]:
 
 def trace(
     fun: Callable[..., Any], leaves: Sequence[Any], structure: containers.Structure,
-    name: str, bindings_of: Any = None,
+    name: str, bindings_of: Any = None, shapes: Sequence[Any] | None = None,
 ) -> Traced:  # fmt: skip
-    """Run `fun` on parameters typed like `leaves`; the calls it makes are recorded."""
+    """Run `fun` on parameters typed like `leaves`; the calls it makes are recorded.
+
+    shapes: of the leaves, where some extents are symbolic.
+    """
     rec = Trace(name, function_code(bindings_of or fun))
-    params = [_parameter(rec, leaf) for leaf in leaves]
+    shapes = [None] * len(leaves) if shapes is None else shapes
+    params = [_parameter(rec, *pair) for pair in zip(leaves, shapes, strict=True)]
     with collector_off(), recording_in(rec):
         args, kw = containers.unflatten(structure, params)
         generators = Generators(bindings_of or fun, args, kw)
@@ -94,12 +98,12 @@ def trace(
     return Traced(function, out_structure, weak, bindings, assigned)
 
 
-def _parameter(rec: Trace, leaf: Any) -> Any:
+def _parameter(rec: Trace, leaf: Any, shape: Any) -> Any:
     """The tensor that stands for one leaf of the arguments."""
     if isinstance(leaf, Variable):
         return leaf
     array = example_of(leaf)
-    value = rec.param(array)
+    value = rec.param(array, shape=shape)
     python = isinstance(leaf, (int, float, complex)) and not isinstance(
         leaf, np.generic
     )

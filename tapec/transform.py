@@ -12,6 +12,7 @@ from typing import Any
 
 from tapec import containers
 from tapec.compiled import Compiled
+from tapec.dynamic import compiled
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import Value
 from tapec.passes.rolling.recorded import rolled_again
@@ -31,10 +32,16 @@ def jit(
     *,
     static_argnums: int | Iterable[int] = (),
     static_argnames: str | Iterable[str] = (),
+    dynamic: bool = False,
+    specs: Any = None,
 ) -> Any:
     """Compile `fun`: traced once per signature, native code afterwards.
 
     static_argnums, static_argnames: arguments that are part of the signature by value.
+    dynamic: one program for any size of the arrays' first axes. specs: the same, said
+    per argument, see `tapec.spec`. Sizes that the function needs as Python numbers, or
+    that must be equal, are found out while it is traced, and `explain_retrace()` names
+    the lines. ShapeError for sizes that contradict the specs.
 
     >>> import numpy as np, tapec
     >>> @tapec.jit
@@ -45,9 +52,10 @@ def jit(
     """
     if fun is None:
         return lambda f: jit(
-            f, static_argnums=static_argnums, static_argnames=static_argnames
-        )
-    return Compiled(fun, fun, static_argnums, static_argnames)
+            f, static_argnums=static_argnums, static_argnames=static_argnames,
+            dynamic=dynamic, specs=specs,
+        )  # fmt: skip
+    return compiled(fun, fun, static_argnums, static_argnames, dynamic, specs)
 
 
 def grad(
@@ -58,6 +66,8 @@ def grad(
     has_aux: bool = False,
     static_argnums: int | Iterable[int] = (),
     static_argnames: str | Iterable[str] = (),
+    dynamic: bool = False,
+    specs: Any = None,
 ) -> Any:
     """The gradient of a scalar function.
 
@@ -74,7 +84,10 @@ def grad(
     0.0
     """
     options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux}
-    static = {"static_argnums": static_argnums, "static_argnames": static_argnames}
+    static = {
+        "static_argnums": static_argnums, "static_argnames": static_argnames,
+        "dynamic": dynamic, "specs": specs,
+    }  # fmt: skip
     if fun is None:
         return lambda f: grad(f, **options, **static)  # type: ignore[arg-type]
 
@@ -84,7 +97,7 @@ def grad(
         value, grads = _differentiate(fun, selection, has_aux, args, kw)
         return (grads, value[1]) if has_aux else grads
 
-    return Compiled(fun, body, static_argnums, static_argnames)
+    return compiled(fun, body, static_argnums, static_argnames, dynamic, specs)
 
 
 def value_and_grad(
@@ -95,6 +108,8 @@ def value_and_grad(
     has_aux: bool = False,
     static_argnums: int | Iterable[int] = (),
     static_argnames: str | Iterable[str] = (),
+    dynamic: bool = False,
+    specs: Any = None,
 ) -> Any:
     """Value and gradient together, from one program: `(value, gradient)`.
 
@@ -105,7 +120,10 @@ def value_and_grad(
     (6.0, (3.0, 2.0))
     """
     options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux}
-    static = {"static_argnums": static_argnums, "static_argnames": static_argnames}
+    static = {
+        "static_argnums": static_argnums, "static_argnames": static_argnames,
+        "dynamic": dynamic, "specs": specs,
+    }  # fmt: skip
     if fun is None:
         return lambda f: value_and_grad(f, **options, **static)  # type: ignore[arg-type]
 
@@ -114,7 +132,7 @@ def value_and_grad(
     def body(*args: Any, **kw: Any) -> Any:
         return _differentiate(fun, selection, has_aux, args, kw)
 
-    return Compiled(fun, body, static_argnums, static_argnames)
+    return compiled(fun, body, static_argnums, static_argnames, dynamic, specs)
 
 
 # --- programs made once -----------------------------------------------------------

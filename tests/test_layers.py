@@ -28,13 +28,14 @@ LAYERS = (
     | {"containers", "statics"},
     {"numpy", "scipy"},
     {"random"},
-    {"captures", "generators", "tracing", "retracing", "bodies", "carries"},
+    {"captures", "generators", "tracing", "retracing"},
+    {"bodies", "carries", "sizes", "spec"},
     {"passes", "viz"},
     {"programs"},
     {"compiled", "direct", "methods"}
     | {"inspect", "transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}
-    | {"sparse", "coloring", "tangent_rules"}
+    | {"sparse", "coloring", "tangent_rules", "dynamic"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
     {"tf"},
     {"tapec", "cli", "__main__", "demo", "doctor", "show"},

@@ -13,6 +13,8 @@ rebuild through `rewrite`, which keeps every value whose operands did not change
 This module imports nothing of tapec.
 """
 
+from tapec.ir.dim import Asked, Dim, Extent, asked, estimate, names_in, never_negative
+from tapec.ir.extents import dims_of, is_dynamic, op_with_sizes, sizes_of, with_sizes
 from tapec.ir.function import Function, Value, exact, has_effect
 from tapec.ir.origin import NO_META, Location, Meta
 from tapec.ir.rewriting import (
@@ -32,7 +34,6 @@ from tapec.ir.types import (
     ArrayType,
     Attrs,
     Constant,
-    Dim,
     TupleType,
     Type,
 )
@@ -42,10 +43,12 @@ __all__ = [
     "DTYPE_NAMES",
     "NO_META",
     "ArrayType",
+    "Asked",
     "Attrs",
     "Constant",
     "Dim",
     "Emitter",
+    "Extent",
     "Function",
     "Location",
     "Meta",
@@ -54,12 +57,21 @@ __all__ = [
     "TupleType",
     "Type",
     "Value",
+    "asked",
+    "dims_of",
+    "estimate",
     "exact",
     "has_effect",
+    "is_dynamic",
     "logged",
+    "names_in",
+    "never_negative",
+    "op_with_sizes",
     "prune",
     "renumber",
     "rewrite",
+    "sizes_of",
     "substitute",
     "users",
+    "with_sizes",
 ]

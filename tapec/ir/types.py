@@ -7,13 +7,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from tapec.ir.dim import Dim
+
 __all__ = [
     "DTYPES",
     "DTYPE_NAMES",
     "ArrayType",
     "Attrs",
     "Constant",
-    "Dim",
     "TupleType",
     "Type",
 ]
@@ -26,24 +27,6 @@ DTYPE_NAMES: Mapping[np.dtype[Any], str] = {
     **{np.dtype(f"c{n}"): f"c{8 * n}" for n in (8, 16)},
 }
 DTYPES: Mapping[str, np.dtype[Any]] = {name: dt for dt, name in DTYPE_NAMES.items()}
-
-
-class Dim:
-    """A symbolic extent: a dimension whose size is known only at run time."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and other.name == self.name
-
-    def __hash__(self) -> int:
-        return hash(("Dim", self.name))
 
 
 class ArrayType:

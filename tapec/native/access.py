@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec.ir import Value
+from tapec.ir import Extent, Value, never_negative
 from tapec.native.places import Clamped, Data, Place, Test, choose, place
 from tapec.native.scalars import Builder, Scalar
 
@@ -36,7 +36,7 @@ class Access:
         sides = [s.lower(self.b) if isinstance(s, Place) else s for s in (x, y)]
         return self.b.where(condition, *sides)
 
-    def clamp(self, i: Any, low: int, high: int) -> Place:
+    def clamp(self, i: Any, low: Extent, high: Extent) -> Place:
         """`i` brought into `low..high`; what is read where that moves it is ignored.
 
         (What is read there is the element at the edge, or 0.)
@@ -44,10 +44,11 @@ class Access:
         if isinstance(i, Scalar):
             b = self.b
             wide = b.cast(i, np.int64)
-            inside = b.intrinsic("smin", b.intrinsic("smax", wide, low), high)
+            inside = b.intrinsic("smax", wide, b.extent(low))
+            inside = b.intrinsic("smin", inside, b.extent(high))
             return Place([(Data(inside, low, high), 1)], 0)
         whole = place(i)
-        if low <= whole.low and whole.high <= high:
+        if never_negative(whole.low - low) and never_negative(high - whole.high):
             return whole
         return Place([(Clamped(whole, low, high), 1)], 0)
 

@@ -14,10 +14,20 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from tapec.ir import Dim, Extent, Value
 from tapec.native.layout import NoNative, memory_type, register_type
 from tapec.native.scalars import Builder, Scalar
+from tapec.primitive import Reduce
 
-__all__ = ["BLOCK", "Accumulator", "combine", "fill", "identity"]
+__all__ = [
+    "BLOCK",
+    "Accumulator",
+    "combine",
+    "fill",
+    "identity",
+    "is_short",
+    "sums_floats",
+]
 
 BLOCK = 512
 LEVELS = 48  # of the pairwise tree: enough for any array
@@ -133,8 +143,8 @@ def _part_types(dtype: np.dtype[Any]) -> list[Any]:
     return [memory_type(dtype)] * 2 if dtype.kind == "c" else [register_type(dtype)]
 
 
-def fill(at: Any, buffer: Any, size: int, x: Scalar) -> None:
-    """Set all `size` elements of a buffer, which a reduction is accumulated in."""
+def fill(at: Any, buffer: Any, size: Any, x: Scalar) -> None:
+    """Set all `size` > 0 elements of a buffer, which a reduction is accumulated in."""
     kind = memory_type(x.dtype)
     for part, number in enumerate(x.parts):
         value = at.zext(number, kind) if x.kind == "b" else number
@@ -151,9 +161,21 @@ def fill(at: Any, buffer: Any, size: int, x: Scalar) -> None:
         following = at.add(i, ir.Constant(INT, 1), flags=("nuw", "nsw"))
         i.add_incoming(following, head)
         done = at.append_basic_block("filled")
-        again = at.icmp_unsigned("<", following, ir.Constant(INT, size))
+        again = at.icmp_unsigned("<", following, size)
         at.cbranch(again, head, done)
         at.position_at_end(done)
+
+
+def is_short(extent: Extent) -> bool:
+    """Whether one accumulator is enough for a sum of this length."""
+    return not isinstance(extent, Dim) and extent <= BLOCK
+
+
+def sums_floats(result: Value) -> bool:
+    """Whether a result is a sum of floating-point numbers."""
+    lower = result.prim.lower
+    adds = isinstance(lower, Reduce) and lower.monoid == "add"
+    return adds and result.dtype.kind in "fc"
 
 
 # --- the tree of block sums ---------------------------------------------------

@@ -17,14 +17,16 @@ import numpy as np
 from llvmlite import ir
 
 from tapec import primitive as lowerings
-from tapec.ir import Function, Value
-from tapec.native import accumulate, debug, memory, platform, serial
+from tapec.ir import Dim, Function, Value, dims_of
+from tapec.native import accumulate, debug, memory, serial
 from tapec.native.access import Access
 from tapec.native.accumulate import Accumulator
+from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
 from tapec.native.nest import Loop, Nest
 from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
+from tapec.native.signature import STATUS, declare, emit_entry
 from tapec.native.space import (
     Space,
     aligned,
@@ -37,10 +39,7 @@ from tapec.native.space import (
 __all__ = ["emit_kernel"]
 
 INT = ir.IntType(64)
-POINTER = ir.PointerType()
-STATUS = ir.IntType(32)
 HALF = np.dtype(np.float16)
-SIGNATURE = ir.FunctionType(STATUS, [POINTER, POINTER])
 
 
 def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
@@ -48,38 +47,9 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
 
     lines: with debug information, in which line n is the op number n of the body.
     """
-    inner = declare(module, len(body.params) + len(body.results), name)
+    inner = declare(module, len(body.params) + len(body.results), name, dims_of(body))
     Emission(inner, body, debug.lines_of(inner) if lines else None).emit()
     emit_entry(module, inner, name)
-
-
-def declare(module: Any, count: int, name: str) -> Any:
-    """The kernel proper: a function of `count` buffers that do not overlap."""
-    inner = ir.Function(module, ir.FunctionType(STATUS, [POINTER] * count), name + ".")
-    inner.linkage = "internal"
-    inner.attributes.add("nounwind")
-    inner.attributes.add("noinline")
-    for argument in inner.args:
-        argument.add_attribute("noalias")
-    wide = f'"prefer-vector-width"="{platform.vector_width()}"'
-    set.add(inner.attributes, wide)
-    return inner
-
-
-def emit_entry(module: Any, inner: Any, name: str) -> None:
-    """Look up the buffers, so that the kernel proper has arguments to mark noalias."""
-    outer = ir.Function(module, SIGNATURE, name)
-    outer.attributes.add("nounwind")
-    at = ir.IRBuilder(outer.append_basic_block("entry"))
-    slots, indices = outer.args
-    buffers = []
-    for number in range(len(inner.args)):
-        where = at.gep(indices, [ir.Constant(INT, number)], source_etype=INT)
-        slot = at.load(where, typ=INT)
-        buffers.append(
-            at.load(at.gep(slots, [slot], source_etype=POINTER), typ=POINTER)
-        )
-    at.ret(at.call(inner, buffers))
 
 
 class Emission:
@@ -93,15 +63,19 @@ class Emission:
         self.numbers = {op: line for line, op in enumerate(body.ops, 1)}
         buffers = function.args
         self.buffers = dict(zip(body.params, buffers, strict=False))
-        self.outputs = buffers[len(body.params) :]
+        count = len(body.params) + len(body.results)
+        self.outputs = buffers[len(body.params) : count]
+        at = ir.IRBuilder(function.append_basic_block("entry"))
+        sizes = dict(zip(dims_of(body), buffers[count:], strict=True))
+        self.extents = Extents(sizes, at)
+        self.b = self._builder([at])
         self.memo: dict[Any, Scalar] = {}
 
     def emit(self) -> None:
         """The whole function."""
+        entry = self.extents.at
         if 0 in self.space.shape:
-            self.nest = Nest(self.function, [])
-            self.b = Builder(self.nest.before, self.lines)
-            self._fill_empty()
+            entry.branch(self._empty())
         else:
             self._open_loops()
             self._emit_values()
@@ -112,18 +86,57 @@ class Emission:
                     serial.emit(self, result, buffer)
                 else:
                     self._store(result, buffer)
-        self.nest.close().ret(ir.Constant(STATUS, 0))
+            self.nest.close().ret(ir.Constant(STATUS, 0))
+            self._enter(entry)
+
+    def _enter(self, entry: Any) -> None:
+        """Go to the nest if each of its loops runs at least once."""
+        symbolic = [n for n in self.space.shape if isinstance(n, Dim)]
+        empty = self._empty() if symbolic else self.nest.entry
+        numbers = [self.extents.value(n) for n in dict.fromkeys(symbolic)]
+        entry.position_at_end(entry.block)
+        runs: Any = ir.Constant(ir.IntType(1), 1)
+        for number in numbers:
+            some = entry.icmp_unsigned("!=", number, ir.Constant(INT, 0))
+            runs = entry.and_(runs, some)
+        entry.cbranch(runs, self.nest.entry, empty)
+
+    def _empty(self) -> Any:
+        """The block for a space without elements: sums are 0, products 1."""
+        at = ir.IRBuilder(self.function.append_basic_block("empty"))
+        block = at.block
+        inside = self.b, self.memo
+        self.b, self.memo = self._builder([at]), {}
+        for result, buffer in zip(self.body.results, self.outputs, strict=True):
+            size = result.type.size
+            if size == 0:
+                continue
+            zero = ir.Constant(INT, 0)
+            with at.if_then(at.icmp_unsigned("!=", self.extents.value(size), zero)):
+                if isinstance(result.prim.lower, lowerings.Reduce):
+                    self._clear(result, buffer)
+                serial.prepare(self, result, buffer)
+        self.b, self.memo = inside
+        at.ret(ir.Constant(STATUS, 0))
+        return block
+
+    def _builder(self, scopes: Sequence[Any]) -> Builder:
+        b = Builder(scopes, self.lines)
+        b.extents = self.extents
+        return b
 
     def _open_loops(self) -> None:
         axes = [a for a, n in enumerate(self.space.extents) if n != 1]
         loops = [Loop(self.space.extents[a]) for a in axes]
         if axes and self._has_long_sum(axes[-1]):
             block = accumulate.BLOCK
-            loops.append(Loop(min(block, loops[-1].extent), within=len(loops)))
+            longest = loops[-1].extent
+            size = block if isinstance(longest, Dim) else min(block, longest)
+            loops.append(Loop(size, within=len(loops)))
             loops[-2] = loops[-2]._replace(step=block)
         self.axes = axes
-        self.nest = Nest(self.function, loops)
-        self.b = Builder(self.nest.before, self.lines)
+        self.nest = Nest(self.function, loops, self.extents)
+        self.b = self._builder(self.nest.before)
         depths = list(range(1, len(axes) + 1))
         if len(loops) > len(axes):
             depths[-1] += 1
@@ -132,9 +145,10 @@ class Emission:
             self.b.axes[axis] = self.b.make(np.dtype(np.int64), depth, counter)
 
     def _has_long_sum(self, axis: int) -> bool:
-        long = self.space.extents[axis] > accumulate.BLOCK
-        return long and any(
-            _sums_floats(r) and axis in self._reduced(r) for r in self.body.results
+        extent = self.space.extents[axis]
+        return not accumulate.is_short(extent) and any(
+            accumulate.sums_floats(r) and axis in self._reduced(r)
+            for r in self.body.results
         )
 
     def _emit_values(self) -> None:
@@ -233,6 +247,7 @@ class Emission:
         after = self.nest.after[top]
         here = Builder([after] * len(self.nest.before))
         here.places, here.axes = self.b.places, self.b.axes
+        here.extents = self.extents
         element = Scalar(here, element.dtype, element.parts, element.depth)
         if outer:
             self._clear(result, buffer)
@@ -246,8 +261,9 @@ class Emission:
     def _clear(self, result: Value, buffer: Any) -> None:
         """Fill a result that is accumulated in memory with its identity."""
         start = accumulate.identity(result.prim.lower.monoid, result.dtype)
+        size = self.extents.value(result.type.size)
         x = self.b.const(start, result.dtype)
-        accumulate.fill(self.nest.before[0], buffer, result.type.size, x)
+        accumulate.fill(self.b.scopes[0], buffer, size, x)
 
     def _total(self, result: Value, element: Scalar, inner: int) -> tuple[Scalar, int]:
         """The value reduced over the innermost `inner` axes, and its depth."""
@@ -256,9 +272,10 @@ class Emission:
         split = len(loops) - len(self.axes)
         top = len(loops) - inner - split
         enter = top
-        if _sums_floats(result):
-            enter, size = len(loops), 1
-            while enter > top and size * loops[enter - 1].extent <= accumulate.BLOCK:
+        if accumulate.sums_floats(result):
+            enter = len(loops)
+            size: Any = 1
+            while enter > top and accumulate.is_short(size * loops[enter - 1].extent):
                 size *= loops[enter - 1].extent
                 enter -= 1
             if split and enter == len(loops) - 2:
@@ -269,17 +286,3 @@ class Emission:
         accumulator.add(self.b.cast(element, dtype), len(loops))
         accumulator.flush(self.nest)
         return accumulator.total(self.nest), top
-
-    def _fill_empty(self) -> None:
-        """No element is visited: sums are 0, products 1."""
-        for result, buffer in zip(self.body.results, self.outputs, strict=True):
-            reduced = isinstance(result.prim.lower, lowerings.Reduce)
-            if reduced and result.type.size:
-                self._clear(result, buffer)
-            serial.prepare(self, result, buffer)
-
-
-def _sums_floats(result: Value) -> bool:
-    lower = result.prim.lower
-    adds = isinstance(lower, lowerings.Reduce) and lower.monoid == "add"
-    return adds and result.dtype.kind in "fc"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from tapec import primitive as lowerings
-from tapec.ir import Function, TupleType, Value, has_effect, users
+from tapec.ir import Function, TupleType, Value, estimate, has_effect, users
 from tapec.native.lowering import cost, is_view
 from tapec.native.space import extents_of, is_serial, space_of
 
@@ -81,7 +81,7 @@ class Levels:
         if is_serial(op):
             return depth < DEEPEST and _is_fed(a, op, price)
         if isinstance(op.prim.lower, lowerings.Index):
-            moved = len(self.users[a]) == 1 and op.type.size <= a.type.size
+            moved = len(self.users[a]) == 1 and _size(op) <= _size(a)
             return depth < DEEPEST and (price <= CHEAP or moved)
         if space_of(a) == space_of(op):
             return True
@@ -117,7 +117,7 @@ class Levels:
             return
         space = space_of(op)
         together = all(self.inlined(op, u) and space_of(u) == space for u in readers)
-        if together and self._exposed(op) <= op.type.nbytes:
+        if together and self._exposed(op) <= _nbytes(op):
             self.levels[op] = first
 
     def _exposed(self, op: Value) -> int:
@@ -131,8 +131,17 @@ class Levels:
                 self.levels[u] != level or not self.inlined(a, u) for u in others
             )
             if self.levels[a] == level and not stored:
-                total += a.type.nbytes
+                total += _nbytes(a)
         return total
+
+
+def _size(v: Value) -> int:
+    """Elements, or about as many."""
+    return estimate(v.type.size)
+
+
+def _nbytes(v: Value) -> int:
+    return estimate(v.type.nbytes)
 
 
 def folded_transpose(op: Value) -> bool:

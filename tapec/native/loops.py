@@ -15,13 +15,14 @@ from typing import Any
 
 from llvmlite import ir
 
-from tapec.ir import Emitter, Function, TupleType, Value
+from tapec.ir import Emitter, Function, TupleType, Value, dims_of
 from tapec.native import engine, kernels
 from tapec.native.layout import NoNative
 from tapec.native.loop_body import Elements, Region, is_stacked
 from tapec.native.loop_record import BLOCKS
 from tapec.native.places import place
 from tapec.native.scalars import Builder
+from tapec.native.signature import STATUS, declare, emit_entry
 from tapec.ops.const import item
 from tapec.ops.fused import fused
 
@@ -42,7 +43,7 @@ def is_loop(body: Function) -> bool:
 
 
 def _emit(module: Any, body: Function, name: str) -> None:
-    inner = kernels.declare(module, len(body.params) + len(body.results), name)
+    inner = declare(module, len(body.params) + len(body.results), name)
     at = ir.IRBuilder(inner.append_basic_block("entry"))
     region = Region(Builder([at]), body)
     for param, buffer in zip(body.params, inner.args, strict=False):
@@ -53,8 +54,8 @@ def _emit(module: Any, body: Function, name: str) -> None:
     for result, target in targets.items():
         if not is_stacked(result):
             region.store(result, target)
-    at.ret(ir.Constant(kernels.STATUS, 0))
-    kernels.emit_entry(module, inner, name)
+    at.ret(ir.Constant(STATUS, 0))
+    emit_entry(module, inner, name)
 
 
 # --- which loops ---------------------------------------------------------------
@@ -94,6 +95,8 @@ def _kernel(op: Value) -> Function:
 @lru_cache(maxsize=1024)
 def fits(kernel: Function) -> bool:
     """Whether the kernel can be emitted: tried in a module that is thrown away."""
+    if dims_of(kernel):
+        return False
     try:
         _emit(engine.new_module("trial"), kernel, "trial")
     except NoNative:

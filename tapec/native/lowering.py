@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cache
 from typing import Any
 
 from llvmlite import ir
 
 from tapec import primitive as lowerings
-from tapec.ir import ArrayType, Attrs, Dim, Value, exact
+from tapec.ir import ArrayType, Attrs, Dim, Function, Value, exact
+from tapec.native.extents import Extents
 from tapec.native.layout import NoNative, real_dtype, register_type
 from tapec.native.scalars import Builder, Scalar
 
@@ -18,15 +20,16 @@ CALL = 24
 """Instructions that a mathematical function counts as."""
 
 _costs: dict[Any, int | None] = {}
+_movable: dict[Any, bool] = {}
 
 
 def cost(op: Value) -> int | None:
     """Instructions per element of an op in a kernel; None if it cannot be in one."""
-    if op.prim.effect or op.prim.may_raise or not all(map(_is_static, (op, *op.args))):
+    if op.prim.effect or op.prim.may_raise or not all(map(_is_array, (op, *op.args))):
         return None
     lower = op.prim.lower
     if isinstance(lower, lowerings.Index):
-        return lower.cost
+        return lower.cost if _is_movable(op) else None
     if isinstance(lower, lowerings.Reduce):
         ordered = lower.monoid in ("max", "min")
         return None if ordered and op.args[0].dtype.kind == "c" else 1
@@ -45,17 +48,40 @@ def _element(op: Value) -> tuple[Any, tuple[Any, ...]]:
     lower, dtypes = op.prim.lower, tuple([a.dtype for a in op.args])
     if isinstance(lower, lowerings.Scalar):
         return lower.emit, dtypes
+    serial = isinstance(lower, (lowerings.Running, lowerings.Scatter))
+    if not serial or not _is_movable(op):
+        return None, ()
     if isinstance(lower, lowerings.Running):
         return lower.emit, (op.dtype, *dtypes)
-    if isinstance(lower, lowerings.Scatter):
-        return (lambda b, x, y: x + y if lower.adds else y), (op.dtype,) * 2
-    return None, ()
+    return (lambda b, x, y: x + y if lower.adds else y), (op.dtype,) * 2
 
 
-def _is_static(value: Value) -> bool:
-    """An array of known shape."""
-    known = isinstance(value.type, ArrayType)
-    return known and not any(isinstance(n, Dim) for n in value.shape)
+def _is_array(value: Value) -> bool:
+    return isinstance(value.type, ArrayType)
+
+
+def _is_movable(op: Value) -> bool:
+    """Whether the element at an index can be found with the op's symbolic extents."""
+    if not any(isinstance(n, Dim) for v in (op, *op.args) for n in v.shape):
+        return True
+    types = tuple([a.type for a in op.args])
+    key = op.prim, types, op.type, exact(op.attrs)
+    if key not in _movable:
+        _movable[key] = _dry_kernel(op)
+    return _movable[key]
+
+
+def _dry_kernel(op: Value) -> bool:
+    """Emit a kernel of this op alone into a module that is thrown away."""
+    from tapec.native.kernels import emit_kernel
+
+    params = [Value(None, (), (), a.type, uid) for uid, a in enumerate(op.args)]
+    alone = Value(op.prim, tuple(params), op.attrs, op.type, len(params))
+    try:
+        emit_kernel(ir.Module("scratch"), Function("f", params, [alone], [alone]), "f")
+    except (NoNative, TypeError):  # a question without one answer for all sizes
+        return False
+    return True
 
 
 def is_view(op: Value) -> bool:
@@ -78,6 +104,9 @@ def _dry_run(emit: Any, dtypes: Any, out: Any, attrs: Attrs) -> int | None:
     kinds = [kind for dtype in dtypes for kind in _kinds(dtype)]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "scratch")
     b = _Counter([ir.IRBuilder(function.append_basic_block())])
+    b.extents = Extents(
+        defaultdict(lambda: ir.Constant(ir.IntType(64), 1)), b.scopes[0]
+    )
     parts = iter(function.args)
     xs = [b.make(d, 0, *[next(parts) for _ in _kinds(d)]) for d in dtypes]
     try:

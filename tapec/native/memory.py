@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from tapec.ir import Extent, never_negative
 from tapec.native.layout import memory_type
 from tapec.native.places import Clamped, Place, Test, place
 from tapec.native.scalars import Builder, Scalar
@@ -17,9 +18,10 @@ __all__ = ["flat", "load", "read", "store"]
 BYTE = ir.IntType(8)
 
 
-def flat(shape: Sequence[int], index: Sequence[Place]) -> Place:
+def flat(shape: Sequence[Extent], index: Sequence[Place]) -> Place:
     """The number of an element in row-major order."""
-    total, stride = place(0), 1
+    total = place(0)
+    stride: Extent = 1
     for n, i in zip(reversed(shape), reversed(index), strict=True):
         total = total + i * stride
         stride *= n
@@ -60,12 +62,12 @@ def store(b: Builder, at: Any, buffer: Any, offset: Place, element: Scalar) -> N
 
 
 def read(
-    b: Builder, buffer: Any, dtype: np.dtype[Any], shape: Sequence[int], index: Any
+    b: Builder, buffer: Any, dtype: np.dtype[Any], shape: Sequence[Extent], index: Any
 ) -> Scalar:
     """The element at `index`, which need not be known to lie inside."""
     inside, guards = [], []
     for n, i in zip(shape, index, strict=True):
-        if i.low >= 0 and i.high < n:
+        if never_negative(i.low) and never_negative(n - 1 - i.high):
             atom = i.atom
             if isinstance(atom, Clamped):
                 guards += _guards(atom)

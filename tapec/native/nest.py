@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
+from tapec.ir import Dim, Extent
+from tapec.native.extents import Extents
+
 __all__ = ["Loop", "Nest"]
 
 INT = ir.IntType(64)
@@ -19,7 +22,7 @@ INT = ir.IntType(64)
 class Loop(NamedTuple):
     """A counter from `start` in steps; `stop` may depend on outer counters."""
 
-    extent: int
+    extent: Extent
     step: int = 1
     within: int | None = None
     """Depth of the loop whose block of `extent` counts this one runs through."""
@@ -28,10 +31,12 @@ class Loop(NamedTuple):
 class Nest:
     """counters: the LLVM value of each loop's counter, outermost first."""
 
-    def __init__(self, function: Any, loops: list[Loop]) -> None:
+    def __init__(self, function: Any, loops: list[Loop], extents: Extents) -> None:
         self.function = function
         self.loops = loops
-        self.before = [ir.IRBuilder(function.append_basic_block("entry"))]
+        self.extents = extents
+        self.before = [ir.IRBuilder(function.append_basic_block("nest"))]
+        self.entry = self.before[0].block
         self.counters: list[Any] = []
         self._heads: list[Any] = []
         self._starts: list[Any] = []
@@ -46,13 +51,13 @@ class Nest:
     def _open(self, depth: int, loop: Loop) -> None:
         outer = self.before[-1]
         start: Any = ir.Constant(INT, 0)
-        stop: Any = ir.Constant(INT, loop.extent)
+        stop: Any = self.extents.value(loop.extent)
         if loop.within is not None:
             start = self.counters[loop.within - 1]
             whole = self.loops[loop.within - 1].extent
             stop = outer.add(start, stop, flags=("nuw", "nsw"))
-            if whole % loop.extent:
-                most = ir.Constant(INT, whole)
+            if isinstance(whole, Dim) or whole % loop.extent:
+                most = self.extents.value(whole)
                 least = outer.icmp_unsigned("<", stop, most)
                 stop = outer.select(least, stop, most)
         head = self.function.append_basic_block(f"loop{depth}")

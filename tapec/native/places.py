@@ -8,31 +8,27 @@ decide). Nothing is emitted before `lower`.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
+from tapec.ir import Dim, Extent, never_negative
+from tapec.native.extents import UNKNOWN, greatest, least, scaled
 from tapec.native.scalars import Builder, Scalar
 
 __all__ = ["Atom", "Axis", "Clamped", "Data", "Place", "Test", "choose", "place"]
 
 INT = np.dtype(np.int64)
-UNKNOWN = 1 << 62
-_COMPARE: dict[str, Callable[[int, int], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "==": operator.eq, "!=": operator.ne,
-}  # fmt: skip
 
 
 class Atom:
     """Something a place is a multiple of; `key` tells equal ones."""
 
     key: tuple[Any, ...]
-    low: int
-    high: int
+    low: Extent
+    high: Extent
 
     def lower(self, b: Builder) -> Scalar:
         """The 64-bit integer."""
@@ -42,10 +38,10 @@ class Atom:
 class Axis(Atom):
     """A loop counter; the kernel says where it is through `b.axes`."""
 
-    def __init__(self, number: int, extent: int) -> None:
+    def __init__(self, number: int, extent: Extent) -> None:
         self.number = number
         self.key = ("axis", number)
-        self.low, self.high = 0, max(extent - 1, 0)
+        self.low, self.high = 0, extent - 1 if isinstance(extent, Dim) or extent else 0
 
     def lower(self, b: Builder) -> Scalar:
         return b.axes[self.number]
@@ -57,13 +53,17 @@ class Quotient(Atom):
     def __init__(self, over: Place, divisor: int, rest: bool) -> None:
         self.place, self.divisor, self.rest = over, divisor, rest
         self.key = ("quotient", over.key, divisor, rest)
-        self.low, self.high = over.low // divisor, over.high // divisor
+        if isinstance(over.low, Dim) or isinstance(over.high, Dim):
+            self.low = 0 if never_negative(over.low) else -UNKNOWN
+            self.high = UNKNOWN
+        else:
+            self.low, self.high = over.low // divisor, over.high // divisor
         if rest:
             self.low, self.high = 0, divisor - 1
 
     def lower(self, b: Builder) -> Scalar:
         x = self.place.lower(b)
-        if self.place.low >= 0:
+        if never_negative(self.place.low):
             at = b.scopes[x.depth]
             make = at.urem if self.rest else at.udiv
             value = make(x.value, ir.Constant(x.value.type, self.divisor))
@@ -77,7 +77,7 @@ class Choice(Atom):
     def __init__(self, test: Test, yes: Place, no: Place) -> None:
         self.test, self.yes, self.no = test, yes, no
         self.key = ("choice", test.key, yes.key, no.key)
-        self.low, self.high = min(yes.low, no.low), max(yes.high, no.high)
+        self.low, self.high = least(yes.low, no.low), greatest(yes.high, no.high)
 
     def lower(self, b: Builder) -> Scalar:
         yes, no = self.yes.lower(b), self.no.lower(b)
@@ -87,19 +87,21 @@ class Choice(Atom):
 class Clamped(Atom):
     """A place that only matters where it lies in `low..high`."""
 
-    def __init__(self, inner: Place, low: int, high: int) -> None:
+    def __init__(self, inner: Place, low: Extent, high: Extent) -> None:
         self.place, self.low, self.high = inner, low, high
         self.key = ("clamped", inner.key, low, high)
 
     def lower(self, b: Builder) -> Scalar:
-        x = b.intrinsic("smax", self.place.lower(b), self.low)
-        return b.intrinsic("smin", x, self.high)
+        x = b.intrinsic("smax", self.place.lower(b), b.extent(self.low))
+        return b.intrinsic("smin", x, b.extent(self.high))
 
 
 class Data(Atom):
     """An integer computed by the kernel, its range if it is known."""
 
-    def __init__(self, x: Scalar, low: int = -UNKNOWN, high: int = UNKNOWN) -> None:
+    def __init__(
+        self, x: Scalar, low: Extent = -UNKNOWN, high: Extent = UNKNOWN
+    ) -> None:
         self.scalar, self.low, self.high = x, low, high
         self.key = ("data", id(x), low, high)
 
@@ -146,17 +148,17 @@ class Place:
     __slots__ = ("constant", "high", "key", "low", "terms")
     __hash__ = None  # type: ignore[assignment]  # `==` is a Test; use `key`
 
-    def __init__(self, terms: Iterable[tuple[Atom, int]], constant: int) -> None:
+    def __init__(self, terms: Iterable[tuple[Atom, Extent]], constant: Extent) -> None:
         self.terms = tuple(terms)
         self.constant = constant
         self.key = (constant, *[(atom.key, factor) for atom, factor in self.terms])
         self.low = self.high = constant
         for atom, factor in self.terms:
-            ends = factor * atom.low, factor * atom.high
-            self.low, self.high = self.low + min(ends), self.high + max(ends)
+            low, high = scaled(atom.low, atom.high, factor)
+            self.low, self.high = self.low + low, self.high + high
 
     def _plus(self, other: Any, sign: int) -> Any:
-        if not isinstance(other, (int, np.integer, Place)):
+        if not isinstance(other, (int, np.integer, Dim, Place)):
             return NotImplemented
         other = place(other)
         sums = {atom.key: (atom, factor) for atom, factor in self.terms}
@@ -176,9 +178,9 @@ class Place:
         return (self * -1)._plus(other, 1)
 
     def __mul__(self, other: Any) -> Any:
-        if not isinstance(other, (int, np.integer)):
+        if not isinstance(other, (int, np.integer, Dim)):
             return NotImplemented
-        n = int(other)
+        n = other if isinstance(other, Dim) else int(other)
         terms = [(atom, factor * n) for atom, factor in self.terms] if n else []
         return Place(terms, self.constant * n)
 
@@ -193,8 +195,9 @@ class Place:
         n = int(divisor)
         if n <= 0:
             raise ValueError("index expressions are divided by positive integers only")
-        quotient = self.low // n
-        if quotient == self.high // n:
+        symbolic = isinstance(self.low, Dim) or isinstance(self.high, Dim)
+        quotient = None if symbolic else self.low // n
+        if quotient is not None and quotient == self.high // n:
             return self - quotient * n if rest else place(quotient)
         return Place([(Quotient(self, n, rest), 1)], 0)
 
@@ -205,14 +208,10 @@ class Place:
         return self._divided(other, rest=True)
 
     def _test(self, symbol: str, other: Any) -> Any:
-        if not isinstance(other, (int, np.integer, Place)):
+        if not isinstance(other, (int, np.integer, Dim, Place)):
             return NotImplemented
-        difference = self - place(other)
-        compare = _COMPARE[symbol]
-        low, high = compare(difference.low, 0), compare(difference.high, 0)
-        if difference.low == difference.high or _decided(symbol, low, high, difference):
-            return low
-        return Test(symbol, self, place(other))
+        decided = _decided(symbol, self - place(other))
+        return Test(symbol, self, place(other)) if decided is None else decided
 
     def __lt__(self, other: Any) -> Any:
         return self._test("<", other)
@@ -248,21 +247,28 @@ class Place:
         if found is None:
             rows = [(atom.lower(b), factor) for atom, factor in self.terms]
             rows.sort(key=lambda row: row[0].depth)
-            total = b.const(self.constant, INT)
+            total = b.extent(self.constant)
             for x, factor in rows:
-                step = (
-                    x if factor == 1 else _arithmetic(b, "mul", x, b.const(factor, x))
-                )
+                step = x if factor == 1 else _arithmetic(b, "mul", x, b.extent(factor))
                 total = _arithmetic(b, "add", step, total)
             found = b.places[self.key] = total
         return found
 
 
-def _decided(symbol: str, low: bool, high: bool, difference: Place) -> bool:
-    """Whether a comparison has one outcome over the whole range."""
-    if symbol in ("==", "!="):
-        return difference.low > 0 or difference.high < 0
-    return low == high
+def _decided(symbol: str, difference: Place) -> bool | None:
+    """The outcome of comparing with 0, if it is the same over the whole range."""
+    low, high = difference.low, difference.high
+    if symbol in ("<", ">="):
+        below, not_below = never_negative(-high - 1), never_negative(low)
+        found = symbol == "<" if below else symbol == ">="
+        return found if below or not_below else None
+    above, not_above = never_negative(low - 1), never_negative(-high)
+    if symbol in (">", "<="):
+        found = symbol == ">" if above else symbol == "<="
+        return found if above or not_above else None
+    if above or never_negative(-high - 1):
+        return symbol == "!="
+    return symbol == "==" if not_above and never_negative(low) else None
 
 
 def _arithmetic(b: Builder, name: str, x: Scalar, y: Scalar) -> Scalar:
@@ -281,7 +287,7 @@ def place(x: Any) -> Place:
         return x
     if isinstance(x, Scalar):
         return Place([(Data(x), 1)], 0)
-    return Place((), int(x))
+    return Place((), x if isinstance(x, Dim) else int(x))
 
 
 def choose(test: Any, yes: Place, no: Place) -> Place:

@@ -18,11 +18,12 @@ from numpy import empty
 
 from tapec import interpret
 from tapec.errors import CheckFailed
-from tapec.ir import ArrayType, Function, TupleType, Value
+from tapec.ir import ArrayType, Function, TupleType, Value, is_dynamic
 from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, driver
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
+from tapec.native.sized import Sized
 from tapec.native.steps import Step, make_steps
 
 __all__ = ["Direct", "Program", "compile"]
@@ -33,13 +34,14 @@ LONG = 200_000
 """Bytes and operations of a call from which on other threads may run meanwhile."""
 
 
-def compile(fn: Function) -> Program:
+def compile(fn: Function) -> Program | Sized:
     """The native program of an optimized function (after `fuse`).
 
     As in `interpret.evaluate`, the contents of `assign` effects follow the results.
     """
     ops = [op for op in fn.ops if op.prim.name != "assign"]
-    return Program(fn.with_(ops=ops, results=fn.outputs))
+    fn = fn.with_(ops=ops, results=fn.outputs)
+    return Sized(fn) if is_dynamic(fn) else Program(fn)
 
 
 class _Frame:
@@ -189,9 +191,7 @@ class Program:
         outs = [r.type for r in self.function.results]
         long = sum(step.work for step in self.steps) > LONG
         steps = self._table_address
-        return Direct(
-            self.plan, self._params, outs, steps, self._end, constants, long
-        )
+        return Direct(self.plan, self._params, outs, steps, self._end, constants, long)
 
     # --- calls
 

@@ -29,6 +29,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from tapec.ir import Extent
+from tapec.native.extents import Extents
 from tapec.native.layout import ELEMENT, NoNative, real_dtype, register_type
 from tapec.native.scalar import Scalar
 
@@ -37,6 +39,7 @@ __all__ = ["BOOL", "Builder", "NoNative", "Scalar"]
 BOOL = np.dtype(np.bool_)
 HALF = np.dtype(np.float16)
 FLOAT = np.dtype(np.float32)
+INT = np.dtype(np.int64)
 
 
 INLINED = 8
@@ -47,8 +50,8 @@ grows and nothing is gained."""
 class Builder:
     """Emits scalar code.
 
-    scopes: the LLVM builder of each loop depth. axes: the loop counters. places: index
-    expressions that are already emitted.
+    scopes: the LLVM builder of each loop depth. extents: symbolic ones as numbers.
+    axes: the loop counters. places: index expressions that are already emitted.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Builder:
     ) -> None:
         self.scopes = scopes
         self.lines = lines
+        self.extents = Extents({}, scopes[0])
         self.axes: dict[int, Scalar] = {}
         self.places: dict[Any, Scalar] = {}
         self.functions = 0
@@ -85,6 +89,10 @@ class Builder:
         kind = float if dtype.kind == "f" else int
         constant = ir.Constant(register_type(dtype), kind(element))
         return Scalar(self, dtype, (constant,), 0)
+
+    def extent(self, extent: Extent) -> Scalar:
+        """An extent as a 64-bit integer, the same in all loops."""
+        return Scalar(self, INT, (self.extents.value(extent),), 0)
 
     def scalar(self, x: Any, like: Scalar) -> Scalar:
         """`x` as it is, or as a constant like the other operand."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 
 from tapec import primitive as lowerings
-from tapec.ir import Value
+from tapec.ir import Value, never_negative
 from tapec.native import accumulate, memory
 from tapec.native.access import Access
 from tapec.native.places import Clamped, Place, place
@@ -45,27 +45,30 @@ def prepare(kernel: Emission, result: Value, buffer: Any) -> None:
     lower, size = result.prim.lower, result.type.size
     if not size or not isinstance(lower, lowerings.Scatter):
         return
-    at, base = kernel.nest.before[0], result.args[0]
+    at, base = kernel.b.scopes[0], result.args[0]
+    count = kernel.extents.value(size)
     if lower.adds:
-        accumulate.fill(at, buffer, size, kernel.b.const(0, result.dtype))
+        accumulate.fill(at, buffer, count, kernel.b.const(0, result.dtype))
     elif base in kernel.buffers:
-        _copy(at, buffer, kernel.buffers[base], int(result.type.nbytes))
+        nbytes = kernel.extents.value(result.type.nbytes)
+        _copy(at, buffer, kernel.buffers[base], nbytes)
     else:  # one number everywhere
         x = kernel.value_at(base, [place(0)] * len(base.shape))
-        accumulate.fill(at, buffer, size, x)
+        accumulate.fill(at, buffer, count, x)
 
 
-def _copy(at: Any, target: Any, source: Any, nbytes: int) -> None:
+def _copy(at: Any, target: Any, source: Any, nbytes: Any) -> None:
     kinds = [target.type, source.type, INT]
     signature = ir.FunctionType(ir.VoidType(), [*kinds, BIT])
     memcpy = at.module.declare_intrinsic("llvm.memcpy", kinds, signature)
-    at.call(memcpy, [target, source, ir.Constant(INT, nbytes), ir.Constant(BIT, 0)])
+    at.call(memcpy, [target, source, nbytes, ir.Constant(BIT, 0)])
 
 
 def _innermost(kernel: Emission) -> Builder:
     """All code goes to the innermost loop, as it depends on what is stored there."""
     here = Builder([kernel.nest.after[-1]] * len(kernel.nest.before))
     here.places, here.axes = dict(kernel.b.places), kernel.b.axes
+    here.extents = kernel.extents
     return here
 
 
@@ -98,7 +101,7 @@ def _row(result: Value, index: list[Place], steps: Any) -> list[Place]:
     axis = result.attr("axis")
     last = result.shape[axis] - 1
     there = last - steps if result.attr("reverse") else place(steps)
-    if there.low < 0 or there.high > last:
+    if not (never_negative(there.low) and never_negative(last - there.high)):
         there = Place([(Clamped(there, 0, last), 1)], 0)
     return [*index[:axis], there, *index[axis + 1 :]]
 

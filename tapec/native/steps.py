@@ -89,7 +89,8 @@ class Step:
             return [plan.slot(self.op.args[0]), int(self.op.attr("expected"))]
         if self.kind == "kernel":
             written = [plan.slots[owner] for owner in self.writes]
-            return [*map(plan.slot, self.op.args), *written]
+            sizes = dict(self.op.attrs).get("sizes", ())
+            return [*map(plan.slot, self.op.args), *written, *sizes]
         return []
 
 

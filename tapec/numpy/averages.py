@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.ir import Dim
 from tapec.numpy.reductions import NONE, masked, operand, sorted_axes
 from tapec.numpy.support import only_default
 from tapec.ops.cast import cast
@@ -62,7 +63,9 @@ def _count(x: Any, axis: Any, where: Any) -> Any:
 
 def _divided(total: Any, n: Any) -> Any:
     """total / n in the dtype of the total, nan when nothing was counted."""
-    return total / (n if isinstance(n, int) else cast(n, dtype=_real(total.dtype)))
+    return total / (
+        n if isinstance(n, (int, Dim)) else cast(n, dtype=_real(total.dtype))
+    )
 
 
 def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -108,6 +111,8 @@ def _variance(x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     if isinstance(n, int):
         free = n - ddof
         return total / (free if free > 0 else 0)
+    if isinstance(n, Dim):
+        return total / np.maximum(n - ddof, 0)
     return total / np.maximum(cast(n, dtype=total.dtype) - ddof, 0)
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapec.errors import ShapeError
+from tapec.ir import estimate
 from tapec.numpy.shapes import reshape, transpose
 from tapec.numpy.support import as_arrays, common_cast, here, only_default
 from tapec.ops.cast import cast
@@ -34,8 +35,8 @@ class Term(NamedTuple):
     x: Any
     labels: Labels
 
-    def size(self, label: Label) -> int:
-        return int(self.x.shape[self.labels.index(label)])
+    def size(self, label: Label) -> Any:
+        return self.x.shape[self.labels.index(label)]
 
 
 @implements(np.einsum)
@@ -177,7 +178,8 @@ def _path(terms: list[Term], output: Labels, optimize: Any) -> list[tuple[int, .
     letter = dict(zip(names, string.ascii_letters, strict=False))
     left = ",".join("".join(letter[d] for d in t.labels) for t in terms)
     right = "".join(letter[d] for d in output)
-    shapes = [np.broadcast_to(0.0, t.x.shape) for t in terms]
+    sizes = [tuple(map(estimate, t.x.shape)) for t in terms]
+    shapes = [np.broadcast_to(0.0, shape) for shape in sizes]
     how = "optimal" if optimize == "optimal" else "greedy"
     path, _ = np.einsum_path(f"{left}->{right}", *shapes, optimize=how)
     return [tuple(step) for step in path[1:]]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapec.errors import ShapeError
+from tapec.ir import Dim
 from tapec.numpy.positions import Position, as_position
 from tapec.numpy.shapes import broadcast_to, reshape, transpose
 from tapec.numpy.support import OutOfRange, here
@@ -24,6 +25,7 @@ from tapec.ops.index import slice_, update_slice
 from tapec.ops.select import where
 from tapec.ops.shape import flip
 from tapec.ops.shape import reshape as reshape_op
+from tapec.primitive import broadcast_shapes
 from tapec.tensor import as_tensor
 
 __all__ = ["getitem", "setitem"]
@@ -87,15 +89,13 @@ class _Reader:
             self._integer(entry)
 
     def _slice(self, entry: slice) -> None:
-        start, stop, step = entry.indices(self.x.shape[self.axis])
-        length = len(range(start, stop, step))
+        n = self.x.shape[self.axis]
+        start, step, length = _range(entry, n)
         if step < 0:
             self.flips.append(self.axis)
             start, step = start + (length - 1) * step, -step
-        if length == 0:
-            start = stop = 0
         self.region.append((start, start + (length - 1) * step + 1, step))
-        if length == 0:
+        if type(length) is int and length == 0:
             self.region[-1] = (0, 0, 1)
         self.shape.append(length)
         self.axis += 1
@@ -105,7 +105,8 @@ class _Reader:
         if not -n <= entry < n:
             text = f"index {entry} is out of bounds for axis {self.axis} of"
             raise here(OutOfRange(f"{text} {self.x.type!r}"))
-        self.region.append((entry % n, entry % n + 1, 1))
+        entry = entry + n if entry < 0 else entry
+        self.region.append((entry, entry + 1, 1))
         self.axis += 1
 
     def _array(self, entry: Position) -> None:
@@ -123,6 +124,29 @@ class _Reader:
         return Plan(
             start, stop, step, tuple(self.flips), tuple(self.shape), self.arrays, apart
         )
+
+
+def _range(entry: slice, n: Any) -> tuple[Any, int, Any]:
+    """First, step and length of what a slice takes from an axis of length `n`."""
+    step = 1 if entry.step is None else entry.step
+    symbolic = any(type(i) is Dim for i in (n, entry.start, entry.stop))
+    if not symbolic or step not in (1, -1):
+        start, stop, step = entry.indices(n)
+        return start, step, len(range(start, stop, step))
+    first, last = (0, n) if step == 1 else (n - 1, -1)
+    start, stop = (
+        default if i is None else _within(i, n, step)
+        for i, default in ((entry.start, first), (entry.stop, last))
+    )
+    length = (stop - start) * step
+    return start, step, length if length >= 0 else 0
+
+
+def _within(i: Any, n: Any, step: int) -> Any:
+    """One end of a slice, counted from the front and brought into range."""
+    low, high = (0, n) if step == 1 else (-1, n - 1)
+    i = i + n if i < 0 else i
+    return low if i < low else high if i > high else i
 
 
 def read_key(x: Any, key: Any) -> Plan:
@@ -149,7 +173,7 @@ def read_key(x: Any, key: Any) -> Plan:
 def _entry(e: Any) -> Any:
     """An integer, slice, None, Ellipsis or `Position`."""
     t = type(e)
-    if t is int or t is slice or e is None or e is Ellipsis:
+    if t is int or t is slice or t is Dim or e is None or e is Ellipsis:
         return e
     if isinstance(e, np.integer):
         return int(e)
@@ -181,7 +205,7 @@ def _row(x: Any, i: int) -> Any:
     shape = x.shape
     if not shape or not -shape[0] <= i < shape[0]:
         read_key(x, i)  # raises
-    i, rest = i % shape[0], shape[1:]
+    i, rest = i + shape[0] if i < 0 else i, shape[1:]
     zeros = (0,) * len(rest)
     row = slice_(x, start=(i, *zeros), stop=(i + 1, *rest), step=(1,) * len(shape))
     return reshape_op(row, shape=rest)
@@ -251,7 +275,7 @@ def _put(part: Any, v: Any, plan: Plan) -> Any:
     """`part` with `v` at the index arrays."""
     order, axis = _front(plan)
     positions = list(plan.arrays.values())
-    common = np.broadcast_shapes(*[p.shape for p in positions])
+    common = broadcast_shapes("index", *[p.index.type for p in positions])
     turned = transpose(part, order)
     rest = turned.shape[axis + len(positions) :]
     v = _fit(v, (*turned.shape[:axis], *common, *rest))

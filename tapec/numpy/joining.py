@@ -66,7 +66,7 @@ def stack(
     casting: str = "same_kind",
 ) -> Any:  # fmt: skip
     xs = as_arrays(arrays)
-    if len({x.shape for x in xs}) != 1:
+    if any(x.shape != xs[0].shape for x in xs) or not xs:
         listed = " with ".join(repr(x.type) for x in xs) or "nothing"
         raise here(ShapeError(f"stack: shapes differ: {listed}"))
     axis = axis_of(axis, xs[0].ndim + 1)

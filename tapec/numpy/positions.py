@@ -131,8 +131,8 @@ def _surely_below(index: Tensor, n: int) -> bool:
     axis = dict(op.attrs).get("axis")
     if isinstance(axis, tuple):
         axis = axis[0] if len(axis) == 1 else None
-    extent = math.prod(source) if axis is None else int(source[axis])
-    return n >= extent
+    extent = math.prod(source) if axis is None else source[axis]
+    return bool(n >= extent)
 
 
 def _out_of_range(array: Any, n: int, axis: int, type_: Any) -> Exception:

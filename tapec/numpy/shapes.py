@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tapec.errors import ShapeError
+from tapec.ir import Dim
 from tapec.numpy.support import (
     alias,
     as_array,
@@ -18,6 +19,7 @@ from tapec.numpy.support import (
     only_default,
 )
 from tapec.ops import shape as ops
+from tapec.primitive import broadcast_shapes
 from tapec.tensor import implements
 
 __all__ = [
@@ -48,15 +50,17 @@ def reshape(
         turned = reshape(transpose(x), wanted[::-1])
         return transpose(turned)
     only_default("reshape", order=(order if order != "A" else "C", "C"))
-    return alias(x) if wanted == x.shape else ops.reshape(x, shape=wanted)
+    same = len(wanted) == x.ndim and wanted == x.shape
+    return alias(x) if same else ops.reshape(x, shape=wanted)
 
 
-def _filled(type_: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _filled(type_: Any, shape: tuple[Any, ...]) -> tuple[Any, ...]:
     """`shape` with its one -1 replaced by what is left."""
     rest = math.prod(n for n in shape if n != -1)
     fits = rest == type_.size
     if -1 in shape:
-        fits = shape.count(-1) == 1 and rest > 0 and type_.size % rest == 0
+        some = type(rest) is Dim or rest > 0
+        fits = shape.count(-1) == 1 and some and type_.size % rest == 0
     if not fits or any(n < -1 for n in shape):
         raise here(ShapeError(f"reshape: {type_!r} does not fit shape {shape}"))
     return tuple(type_.size // rest if n == -1 else n for n in shape)
@@ -64,7 +68,7 @@ def _filled(type_: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    return reshape(a, (-1,) if as_array(a).size else (0,), order=order)
+    return reshape(a, (as_array(a).size,), order=order)
 
 
 @implements(np.transpose, np.permute_dims)
@@ -144,13 +148,14 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     x = as_array(array)
     wanted = integers(shape)
-    return alias(x) if wanted == x.shape else ops.broadcast_to(x, shape=wanted)
+    same = len(wanted) == x.ndim and wanted == x.shape
+    return alias(x) if same else ops.broadcast_to(x, shape=wanted)
 
 
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     xs = [as_array(a) for a in args]
-    shape = np.broadcast_shapes(*[x.shape for x in xs])
+    shape = broadcast_shapes("broadcast_arrays", *[x.type for x in xs])
     return tuple(broadcast_to(x, shape) for x in xs)
 
 

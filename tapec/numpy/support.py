@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tapec.errors import TapecError, TraceError, UnsupportedError, at
+from tapec.ir import Dim
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.recording import locate, state
@@ -65,15 +66,17 @@ def as_arrays(xs: Any) -> list[Tensor]:
     return [as_array(x) for x in xs]
 
 
-def integer(x: Any) -> int:
-    """A Python integer from anything that is one."""
-    return operator.index(x)
+def integer(x: Any) -> Any:
+    """A Python integer from anything that is one; a symbolic extent stays."""
+    return x if type(x) is Dim else operator.index(x)
 
 
 def integers(xs: Any) -> tuple[int, ...]:
     """A shape: one integer or a sequence of them."""
     if isinstance(xs, (list, tuple)):
-        return tuple([operator.index(x) for x in xs])
+        return tuple([integer(x) for x in xs])
+    if type(xs) is Dim:
+        return (xs,)  # type: ignore[return-value]
     if np.ndim(xs):
         return tuple([operator.index(x) for x in np.asarray(xs)])
     return (operator.index(xs),)

@@ -6,13 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from tapec.ir import ArrayType, Function, TupleType, Type, Value
+from tapec.ir import (
+    ArrayType,
+    Function,
+    TupleType,
+    Type,
+    Value,
+    dims_of,
+    with_sizes,
+)
 from tapec.primitive import HOST, Sample, primitive
 
 __all__ = ["fused"]
 
 
-def _fused_type(*types: ArrayType, body: Function) -> Type:
+def _sized(body: Function, sizes: tuple[int, ...]) -> Function:
+    return with_sizes(body, dict(zip(dims_of(body), sizes, strict=True)))
+
+
+def _fused_type(
+    *types: ArrayType, body: Function, sizes: tuple[int, ...] | None = None
+) -> Type:
+    body = body if sizes is None else _sized(body, sizes)
     wanted = tuple(p.type for p in body.params)
     if types != wanted:
         raise TypeError(f"fused: operands {types} for parameters {wanted}")
@@ -20,9 +35,10 @@ def _fused_type(*types: ArrayType, body: Function) -> Type:
     return results[0] if len(results) == 1 else TupleType(results)
 
 
-def _fused(*arrays: Any, body: Function) -> Any:
+def _fused(*arrays: Any, body: Function, sizes: tuple[int, ...] | None = None) -> Any:
     from tapec.interpret import evaluate
 
+    body = body if sizes is None else _sized(body, sizes)
     results = evaluate(body, *arrays)
     return results[0] if len(results) == 1 else results
 
@@ -44,7 +60,8 @@ def _fused_samples(rng: np.random.Generator) -> list[Sample]:
 
 fused = primitive(
     name="fused",
-    doc="A kernel: the results of `body`, computed together in one sweep.",
+    doc="A kernel: the results of `body`, computed together in one sweep, where its "
+    "symbolic extents have these `sizes`.",
     reference=_fused,
     type_rule=_fused_type,
     vjp=None,

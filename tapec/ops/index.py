@@ -12,7 +12,7 @@ import numpy as np
 
 from tapec.batching import Batch
 from tapec.errors import DTypeError, ShapeError
-from tapec.ir import ArrayType
+from tapec.ir import ArrayType, Dim, Extent, never_negative
 from tapec.ops.shape import broadcast_to
 from tapec.primitive import Index, Masked, Sample, primitive
 
@@ -21,7 +21,7 @@ __all__ = ["slice_", "unslice", "update_slice"]
 Ints = tuple[int, ...]
 
 
-def region(start: Ints, step: Ints, length: Ints) -> tuple[slice, ...]:
+def region(start: Any, step: Any, length: Any) -> tuple[slice, ...]:
     """The slices that name a region."""
     return tuple(
         slice(a, a + n * s if n else a, s)
@@ -29,9 +29,25 @@ def region(start: Ints, step: Ints, length: Ints) -> tuple[slice, ...]:
     )
 
 
-def _stops(start: Ints, step: Ints, length: Ints) -> Ints:
+def _stops(start: Ints, step: Ints, length: tuple[Extent, ...]) -> tuple[Any, ...]:
     rows = zip(start, step, length, strict=True)
-    return tuple(a + (n - 1) * s + 1 if n else a for a, s, n in rows)
+    return tuple(a + (n - 1) * s + 1 if type(n) is Dim or n else a for a, s, n in rows)
+
+
+def _length(start: Any, stop: Any, step: int) -> Any:
+    length = -((start - stop) // step)
+    return length if type(length) is Dim else max(0, length)
+
+
+def _may(a: Any, b: Any) -> bool:
+    """Whether `a <= b`, for some sizes if extents are symbolic.
+
+    Whoever makes a region asks for which; here the answer may no longer be known.
+    """
+    difference = b - a
+    if type(difference) is Dim:
+        return not never_negative(-difference - 1)
+    return bool(difference >= 0)
 
 
 def _check_region(
@@ -39,7 +55,7 @@ def _check_region(
 ) -> None:
     fits = len(start) == len(step) == len(length) == whole.ndim
     if not fits or any(
-        not (0 <= a <= b <= n and s >= 1)
+        not (_may(0, a) and _may(a, b) and _may(b, n) and s >= 1)
         for a, b, s, n in zip(
             start, _stops(start, step, length), step, whole.shape, strict=True
         )
@@ -57,7 +73,7 @@ def _draw(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
 
 def _slice_type(x: ArrayType, *, start: Ints, stop: Ints, step: Ints) -> ArrayType:
     rows = zip(start, stop, step, strict=True)
-    length = tuple(max(0, -((a - b) // s)) for a, b, s in rows)
+    length = tuple(_length(a, b, s) for a, b, s in rows)
     _check_region("slice", x, start, step, length)
     return ArrayType(x.dtype, length)
 
@@ -128,9 +144,9 @@ def _locate(
     inside, places = None, []
     for i, a, s, n, whole in zip(index, start, step, inner, outer, strict=True):
         tests = []
-        if a > 0:
+        if not never_negative(-a):
             tests.append(i >= a)
-        if a + (n - 1) * s + 1 < whole:
+        if not never_negative(a + (n - 1) * s + 1 - whole):
             tests.append(i < a + (n - 1) * s + 1)
         if s > 1:
             tests.append((i - a) % s == 0)

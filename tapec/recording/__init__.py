@@ -15,7 +15,7 @@ from tapec.recording.current import (
     state,
     threads_recording,
 )
-from tapec.recording.places import locate, warn
+from tapec.recording.places import is_library, locate, warn
 from tapec.recording.recording import (
     Array,
     Look,
@@ -35,6 +35,7 @@ __all__ = [
     "current",
     "free_lost",
     "install_run",
+    "is_library",
     "isolated",
     "locate",
     "make_current",

@@ -8,7 +8,7 @@ from typing import Any
 
 from tapec.ir import Location, Meta
 
-__all__ = ["called_from_tapec", "locate", "user_frames", "warn"]
+__all__ = ["called_from_tapec", "is_library", "locate", "user_frames", "warn"]
 
 _LIBRARY = ("tapec", "numpy", "scipy")
 _is_library: dict[int, bool] = {}
@@ -21,6 +21,12 @@ def _library_globals(namespace: dict[str, Any]) -> bool:
     if namespace.get("__name__") in sys.modules:
         _is_library[id(namespace)] = inside
     return inside
+
+
+def is_library(namespace: dict[str, Any]) -> bool:
+    """Whether frames with these globals are ours or NumPy's."""
+    found = _is_library.get(id(namespace))
+    return _library_globals(namespace) if found is None else found
 
 
 MOST_FRAMES = 32

@@ -19,6 +19,7 @@ from tapec.ir import (
     Meta,
     Type,
     Value,
+    asked,
     substitute,
 )
 from tapec.ops.const import const
@@ -28,6 +29,9 @@ from tapec.recording.places import called_from_tapec, locate, user_frames
 __all__ = ["Array", "Look", "Recording", "array_of", "install_run", "run_program"]
 
 Array = np.ndarray[Any, Any]
+
+PLANS: dict[Any, Any] = {}
+"""What `tensor.bind` has worked out, by operation and kinds of operands."""
 
 _literals: dict[Any, tuple[Attrs, ArrayType]] = {}
 MOST_LITERALS = 4096
@@ -86,6 +90,7 @@ class Recording:
         self.lock = threading.RLock()
         self._life = threading.RLock()  # never held while waiting for anything
         self.meta: Meta | None = None
+        self.plans = getattr(asked.get(), "plans", PLANS)
         self._uid = 0
         self.leaf_by_id: dict[int, tuple[Any, Value]] = {}
         self._fresh: list[weakref.ref[Any]] = []

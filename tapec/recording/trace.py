@@ -10,7 +10,7 @@ import numpy as np
 
 from tapec.errors import TraceError
 from tapec.interpret import apply
-from tapec.ir import ArrayType, Function, Value
+from tapec.ir import ArrayType, Function, Value, asked, op_with_sizes
 from tapec.recording.recording import Array, Recording, array_of
 
 __all__ = ["Trace"]
@@ -34,9 +34,13 @@ class Trace(Recording):
         self.assigned: dict[int, tuple[Any, Any]] = {}
         self._examples: dict[Value, Any] = {}
 
-    def param(self, example: Array, name: str = "") -> Value:
-        """A new parameter, typed and exemplified by `example`."""
-        value = self.add_param(ArrayType(example.dtype, example.shape), name)
+    def param(self, example: Array, name: str = "", shape: Any = None) -> Value:
+        """A new parameter, typed and exemplified by `example`.
+
+        shape: the example's with symbolic extents, if some are.
+        """
+        shape = example.shape if shape is None else shape
+        value = self.add_param(ArrayType(example.dtype, shape), name)
         self._examples[value] = example
         return value
 
@@ -82,6 +86,7 @@ class Trace(Recording):
     def example(self, value: Value) -> Array:
         """What `value` is for the example arguments."""
         env = self._examples
+        sizes = getattr(asked.get(), "examples", None)
         needed: set[Value] = set()
         stack = [value]
         while stack:
@@ -95,7 +100,8 @@ class Trace(Recording):
                 stack.extend(v.args)
         with np.errstate(all="ignore"):
             for op in sorted(needed, key=lambda v: v.uid):
-                env[op] = apply(op, [env[a] for a in op.args])
+                args = [env[a] for a in op.args]
+                env[op] = apply(op if sizes is None else op_with_sizes(op, sizes), args)
         return env[value]  # type: ignore[no-any-return]
 
     def track(self, tensor: Any) -> None:

@@ -9,6 +9,7 @@ from tapec.errors import ParseError
 
 __all__ = ["TOKEN", "Tokens"]
 
+_NAME = r"[^\W\d]\w*"
 _REAL = r"(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|inf|nan)"
 
 TOKEN = re.compile(
@@ -20,6 +21,7 @@ TOKEN = re.compile(
   | (?P<func>@[\w.]+)
   | (?P<type>(?:bool|[iufc]\d+)\[[^\]\n]*\])
   | (?P<complex>-?{_REAL}[+-]{_REAL}j\b)
+  | (?P<dim>-?(?:\d+|{_NAME})(?:[*+-](?:\d+|{_NAME}))+)
   | (?P<number>-?{_REAL}(?![\w.]))
   | (?P<string>"(?:[^"\\\n]|\\.)*")
   | (?P<word>[^\W\d][\w.]*)

@@ -53,10 +53,12 @@ class ValueParser:
         dtype, _, extents = self.t.text.partition("[")
         dims = extents.rstrip("]").split(",") if extents != "]" else []
         dims = [d.strip() for d in dims]
-        named = all(d.isdecimal() or d.isidentifier() for d in dims)
-        if self.t.kind != "type" or dtype not in DTYPES or not named:
+        try:
+            shape = tuple(int(d) if d.isdecimal() else Dim(d) for d in dims)
+        except ValueError:
+            shape = None
+        if self.t.kind != "type" or dtype not in DTYPES or shape is None:
             self.t.fail("a type such as `f64[3]`")
-        shape = tuple(int(d) if d.isdecimal() else Dim(d) for d in dims)
         return ArrayType(DTYPES[dtype], shape)
 
     # --- attribute values ---
@@ -67,6 +69,8 @@ class ValueParser:
             return self.slice()
         if t.kind in ("number", "complex"):
             return _number_of(t.advance())
+        if t.kind == "dim":
+            return self.extent()
         if t.kind == "string":
             return self.string()
         if t.kind == "type":
@@ -80,6 +84,14 @@ class ValueParser:
         if t.skip("..."):
             return ...
         return t.fail("a value")
+
+    def extent(self) -> Dim:
+        try:
+            found = Dim(self.t.text)
+        except ValueError:
+            self.t.fail("an extent such as `2*n-1`")
+        self.t.advance()
+        return found
 
     def slice(self) -> slice:
         parts: list[int | None] = [self.bound()]

@@ -1,0 +1,75 @@
+"""Programs with symbolic extents: the same kernels for all sizes.
+
+    program = compile(fuse(fn))      # fn(%x: f64[n,64], %w: f64[64])
+    results = program(x, w)
+
+The code of the kernels takes sizes when it runs. What depends on them otherwise (where
+values live, the numbers of library calls) is a table, made when sizes are met first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tapec.ir import Dim, Function, sizes_of, with_sizes
+
+if TYPE_CHECKING:
+    from tapec.native.program import Program
+
+__all__ = ["Sized"]
+
+Array = np.ndarray[Any, Any]
+
+KEPT = 64
+"""Sizes whose tables and arena are kept."""
+
+
+class Sized:
+    """Call it with one array per parameter; it returns fresh arrays.
+
+    steps, plan, kernels: as for a `Program`, of the sizes that were met last.
+    """
+
+    direct = None
+
+    def __init__(self, fn: Function) -> None:
+        from tapec.native.cache import kernels_for
+
+        self.function = fn
+        bodies = [op.attr("body") for op in fn.ops if op.prim.name == "fused"]
+        self._kernels = kernels_for(bodies)  # their code lives as long as this
+        self._programs: OrderedDict[tuple[int, ...], Program] = OrderedDict()
+        self._where: dict[str, tuple[int, int]] = {}
+        for number, p in enumerate(fn.params):
+            for axis, d in enumerate(p.type.shape):
+                if type(d) is Dim and d.name.isidentifier():
+                    self._where.setdefault(d.name, (number, axis))
+        self._places = tuple(self._where.values())
+        self._lock = threading.Lock()
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        """Run on arrays of the parameters' dtypes and shapes, of any layout."""
+        return self.program(arrays)(*arrays)
+
+    def program(self, arrays: Sequence[Array]) -> Program:
+        """The program for the sizes of these arrays."""
+        sizes = tuple([arrays[number].shape[axis] for number, axis in self._places])
+        found = self._programs.get(sizes)
+        return self._made(sizes, arrays) if found is None else found
+
+    def _made(self, sizes: tuple[int, ...], arrays: Sequence[Array]) -> Program:
+        from tapec.native.program import Program
+
+        sizes_of(self.function, [np.shape(a) for a in arrays])  # raises
+        named = dict(zip(self._where, sizes, strict=True))
+        made = Program(with_sizes(self.function, named, kernels=True))
+        with self._lock:
+            self._programs[sizes] = made
+            if len(self._programs) > KEPT:
+                self._programs.popitem(last=False)
+        return made
