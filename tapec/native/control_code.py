@@ -45,17 +45,19 @@ __all__ = ["routine"]
 
 @lru_cache(maxsize=1)
 def _library() -> engine.Library:
-    module = engine.new_module("control")
     emitters = {
         "scan": _emit_scan,
         "switch": _emit_switch,
         "while_loop": _emit_while,
         "while_reverse": _emit_record,
     }
-    for name, emit in emitters.items():
-        emit(module, _define(module, name, WORD, [POINTER, POINTER]))
+
+    def emit(module: Any) -> None:
+        for name, emit_one in emitters.items():
+            emit_one(module, _define(module, name, WORD, [POINTER, POINTER]))
+
     run = driver().library.address("run")
-    return engine.compile_module(module, tuple(emitters), {"run": run})
+    return engine.compiled("control", emit, tuple(emitters), {"run": run})
 
 
 def routine(name: str) -> int:

@@ -123,11 +123,11 @@ def make_steps(fn: Function) -> list[Step]:
 
 def _controlled(step: Step) -> Step:
     """A loop or branch as a native step, if its bodies can be."""
+    if step.kind != "host":
+        return step
     from tapec.native.control_steps import control
     from tapec.native.hosted import hosted
 
-    if step.kind != "host":
-        return step
     with suppress(NoNative):
         step.control = control(step.op)
     if step.control is None:
