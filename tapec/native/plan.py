@@ -7,19 +7,16 @@ buffer may take the place of one that no later step reads.
 
 from __future__ import annotations
 
-import bisect
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tapec.ir import Function, TupleType, Value
 from tapec.native.lowering import is_view
+from tapec.native.packing import Span, packed
 
 __all__ = ["ALIGNMENT", "Buffer", "Plan", "make_plan", "storage"]
 
 ALIGNMENT = 64
-FEW = 500
-"""Buffers up to which a second layout is tried, in quadratic time."""
 
 Storage = tuple[Value, int]
 """What owns memory: an op or parameter, and which of its results."""
@@ -130,45 +127,8 @@ def _padded(nbytes: int) -> int:
 
 
 def _lay_out(plan: Plan) -> None:
-    """Try to place the largest first, or what is written first; the smaller arena."""
     temporaries = [b for b in plan.buffers if b.kind == "arena"]
-    orders = [sorted(temporaries, key=lambda b: b.first)]
-    if len(temporaries) <= FEW:
-        orders.append(sorted(temporaries, key=lambda b: -b.nbytes))
-    layouts = [_placed(order) for order in orders]
-    plan.nbytes, offsets = min(layouts, key=lambda layout: layout[0])
-    for buffer, offset in offsets:
+    spans = [Span(b.first, b.last, _padded(b.nbytes)) for b in temporaries]
+    plan.nbytes, offsets = packed(spans)
+    for buffer, offset in zip(temporaries, offsets, strict=True):
         buffer.offset = offset
-
-
-def _placed(buffers: Sequence[Buffer]) -> tuple[int, list[tuple[Buffer, int]]]:
-    """Each in the tightest gap between those it lives with; the size of it all."""
-    placed: list[tuple[Buffer, int]] = []
-    growing = all(a.first <= b.first for a, b in itertools.pairwise(buffers))
-    near: list[tuple[Buffer, int]] = []
-    total = 0
-    for buffer in buffers:
-        if growing:  # what is dead now stays dead: keep the search short
-            near = [row for row in near if row[0].last >= buffer.first]
-        size = _padded(buffer.nbytes)
-        offset = _gap([row for row in near if _overlap(row[0], buffer)], size)
-        placed.append((buffer, offset))
-        bisect.insort(near, (buffer, offset), key=lambda row: row[1])
-        total = max(total, offset + size)
-    return total, placed
-
-
-def _overlap(a: Buffer, b: Buffer) -> bool:
-    return a.first <= b.last and b.first <= a.last
-
-
-def _gap(live: Sequence[tuple[Buffer, int]], size: int) -> int:
-    """Offset of the smallest sufficient gap between buffers by offset, else the end."""
-    best: tuple[int, int] | None = None
-    start = 0
-    for b, offset in live:
-        free = offset - start
-        if free >= size and (best is None or free < best[0]):
-            best = free, start
-        start = max(start, offset + _padded(b.nbytes))
-    return best[1] if best else start
