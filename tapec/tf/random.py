@@ -25,7 +25,7 @@ def _rng(seed: Any) -> np.random.Generator:
     if rec is not None and rec.is_trace:
         text = (
             "random numbers drawn in a traced function would be the same at each call; "
-            "draw them outside and pass them in"
+            "draw them outside and pass them in, or draw with tapec.random from a key"
         )
         raise at(UnsupportedError(text), locate(rec.stop))
     return _generator if seed is None else np.random.default_rng(seed)
