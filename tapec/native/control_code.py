@@ -56,8 +56,8 @@ def _library() -> engine.Library:
         for name, emit_one in emitters.items():
             emit_one(module, _define(module, name, WORD, [POINTER, POINTER]))
 
-    run = driver().library.address("run")
-    return engine.compiled("control", emit, tuple(emitters), {"run": run})
+    imports = {"run": driver().library.address("run")}
+    return engine.compiled("control", emit, tuple(emitters), imports, finished=True)
 
 
 def routine(name: str) -> int:

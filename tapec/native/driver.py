@@ -59,7 +59,7 @@ def driver() -> Driver:
 @lru_cache(maxsize=1)
 def _driver() -> Driver:
     names = ("run", "enter", "copy", "check_bool", "check_i64")
-    return Driver(engine.compiled("driver", _emit, names))
+    return Driver(engine.compiled("driver", _emit, names, finished=True))
 
 
 def _emit(module: Any) -> None:

@@ -33,7 +33,8 @@ __all__ = ["common"]
 def common() -> engine.Library:
     """The shared functions of this process."""
     names = ("call", "slow", "drop")
-    return engine.compiled("entries", _emit, names, abi.addresses())
+    imports = abi.addresses()
+    return engine.compiled("entries", _emit, names, imports, finished=True)
 
 
 def _emit(module: Any) -> None:

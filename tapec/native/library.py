@@ -100,7 +100,8 @@ def _routine(dtype: np.dtype[Any]) -> engine.Library:
         _Emitter(module, dtype, gemm, gemv).emit()
 
     imports = {name: blas.address(routine) for name, routine in names.items()}
-    return engine.compiled(("product", letter), emit, ["product"], imports)
+    key = "product", letter
+    return engine.compiled(key, emit, ["product"], imports, finished=True)
 
 
 class _Emitter:

@@ -164,7 +164,7 @@ import tapec
 from tapec.native import engine
 
 compiled, compile_one = [], engine._compiled
-engine._compiled = lambda text: (compiled.append(text), compile_one(text))[1]
+engine._compiled = lambda text, *a: (compiled.append(text), compile_one(text, *a))[1]
 
 f = tapec.value_and_grad(lambda w, x: np.sum(np.tanh(x @ w) ** 2))
 w, x = np.arange(3.0), np.ones((4, 3)) / 7
