@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec.ir import Constant, Emitter, Function, Value, rewrite
+from tapec.ir import Constant, Emitter, Function, Value, never_negative, rewrite
 from tapec.ops.const import const
 from tapec.ops.gather import put
 from tapec.ops.index import slice_, update_slice
@@ -63,7 +63,7 @@ def _apart(a: Any, b: Any) -> bool:
     for start, shape, step, start_b, shape_b, step_b in zip(*a, *b, strict=True):
         end = start + (shape - 1) * step
         end_b = start_b + (shape_b - 1) * step_b
-        if end < start_b or end_b < start:
+        if never_negative(start_b - end - 1) or never_negative(start - end_b - 1):
             return True
     return False
 

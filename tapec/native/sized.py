@@ -26,7 +26,30 @@ __all__ = ["Sized"]
 Array = np.ndarray[Any, Any]
 
 KEPT = 64
-"""Sizes whose tables and arena are kept."""
+"""Sizes whose tables are kept, with the arena where that is small."""
+
+LARGE, FEW = 1 << 20, 4
+"""Bytes of an arena that is large, and how many of these are kept."""
+
+
+class Idle(list[Any]):
+    """Frames with large arenas that wait for a call of some size.
+
+    others: those of all sizes; where the last call is longest ago they are given up.
+    """
+
+    def __init__(self, others: OrderedDict[int, Idle], lock: threading.Lock) -> None:
+        super().__init__()
+        self._others = others
+        self._lock = lock
+
+    def append(self, frame: Any) -> None:
+        super().append(frame)
+        with self._lock:
+            self._others[id(self)] = self
+            self._others.move_to_end(id(self))
+            if len(self._others) > FEW:
+                self._others.popitem(last=False)[1].clear()
 
 
 class Sized:
@@ -50,6 +73,7 @@ class Sized:
                 if type(d) is Dim and d.name.isidentifier():
                     self._where.setdefault(d.name, (number, axis))
         self._places = tuple(self._where.values())
+        self._large: OrderedDict[int, Idle] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
@@ -68,6 +92,8 @@ class Sized:
         sizes_of(self.function, [np.shape(a) for a in arrays])  # raises
         named = dict(zip(self._where, sizes, strict=True))
         made = Program(with_sizes(self.function, named, kernels=True))
+        if made.plan.nbytes > LARGE:
+            made._frames = Idle(self._large, self._lock)
         with self._lock:
             self._programs[sizes] = made
             if len(self._programs) > KEPT:
