@@ -109,6 +109,8 @@ def _rule(op: Value, known: Known) -> Callable[..., Pattern]:
         return _everything  # in the body of a loop
     if name == "item":
         return _item
+    if name == "barrier":
+        return _handed_on
     if name == "scan":
         return _looped
     if name in SELECTING or (name == "where" and op.args[0] in known):
@@ -122,6 +124,11 @@ def _rule(op: Value, known: Known) -> Callable[..., Pattern]:
     if name == "matmul":
         return _product
     return _united if op.prim.liveness == "keep" else _everything
+
+
+def _handed_on(op: Value, operands: list[Pattern | None], known: Known) -> Any:
+    """An op whose result is its first operand."""
+    return operands[0]
 
 
 # --- rows ---------------------------------------------------------------------------
