@@ -96,6 +96,10 @@ Type = ArrayType | TupleType
 Attrs = tuple[tuple[str, Any], ...]
 
 
+SAMPLE = 64
+"""Elements of a constant that its hash depends on."""
+
+
 class Constant:
     """An array used as an attribute: equal when dtype, shape and bytes are equal.
 
@@ -103,7 +107,7 @@ class Constant:
     itself, hence the comparison by bytes.
     """
 
-    __slots__ = ("_key", "array")
+    __slots__ = ("_hash", "array")
 
     def __init__(self, array: Any) -> None:
         native = np.asarray(array)
@@ -111,20 +115,24 @@ class Constant:
             native = native.astype(native.dtype.newbyteorder("="))
         self.array: np.ndarray[Any, Any] = native.view()
         self.array.flags.writeable = False
-        self._key: tuple[Any, ...] | None = None
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        if self._key is None:
-            a = self.array
-            self._key = (a.dtype.str, a.shape, a.tobytes())
-        return self._key
+        self._hash: int | None = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Constant) and self.key == other.key
+        if self is other:
+            return True
+        if not isinstance(other, Constant) or hash(self) != hash(other):
+            return False
+        a, b = self.array, other.array
+        same = a.dtype.str == b.dtype.str and a.shape == b.shape
+        return same and a.tobytes() == b.tobytes()
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        """Of some of the elements: a large array is read only when it is compared."""
+        if self._hash is None:
+            a = self.array
+            some = a.flat[:: 1 + a.size // SAMPLE].tobytes()
+            self._hash = hash((a.dtype.str, a.shape, some))
+        return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Constant, (np.array(self.array),)

@@ -122,8 +122,8 @@ def _of_function(fn: Function) -> str:
 
 
 def _of_constant(value: Constant) -> str:
-    kind, shape, data = value.key
-    return f"{kind}{shape}{hashlib.sha256(data).hexdigest()}"
+    a = value.array
+    return f"{a.dtype.str}{a.shape}{hashlib.sha256(a.tobytes()).hexdigest()}"
 
 
 def _of_tuple(value: tuple[Any, ...]) -> str:
