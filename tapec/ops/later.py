@@ -61,6 +61,8 @@ class _Special:
     """Takes the place of the module in records."""
 
     def __getattr__(self, name: str) -> Later:
+        if name.startswith("__"):  # asked for by those who look at any object
+            raise AttributeError(name)
         return Later(name)
 
 

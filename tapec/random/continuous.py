@@ -9,7 +9,8 @@ import numpy as np
 from tapec.errors import DTypeError, ShapeError
 from tapec.numpy.support import here
 from tapec.ops.cast import cast
-from tapec.ops.later import sp
+from tapec.ops.quantile import ndtri
+from tapec.ops.special import ndtr
 from tapec.random.keys import draw, like_arguments, shape_of
 from tapec.tensor import as_tensor
 
@@ -64,7 +65,7 @@ def normal(
     """
     dtype = _floating("normal", dtype)
     shape = shape_of(shape, mean, std)
-    z = cast(sp.ndtri(_inside("normal", key, shape, np.float64)), dtype=dtype)
+    z = cast(ndtri(_inside("normal", key, shape, np.float64)), dtype=dtype)
     return _shaped("normal", _moved(z, mean, std, dtype), shape)
 
 
@@ -89,8 +90,8 @@ def truncated_normal(
     low, high = _parameters(np.dtype(np.float64), *map(as_tensor, (low, high)))
     above = low > 0  # ndtr is accurate in the lower tail
     first, last = np.where(above, -high, low), np.where(above, -low, high)
-    start = sp.ndtr(first)
-    z = np.clip(sp.ndtri(start + (sp.ndtr(last) - start) * u), first, last)
+    start = ndtr(first)
+    z = np.clip(ndtri(start + (ndtr(last) - start) * u), first, last)
     z = cast(np.where(above, -z, z), dtype=dtype)
     return _shaped("truncated_normal", _moved(z, mean, std, dtype), shape)
 
