@@ -18,9 +18,8 @@ from llvmlite import ir
 
 from tapec import primitive as lowerings
 from tapec.ir import Dim, Function, Value, dims_of
-from tapec.native import accumulate, debug, memory, serial
+from tapec.native import accumulate, debug, memory, reduction, serial
 from tapec.native.access import Access
-from tapec.native.accumulate import Accumulator
 from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
 from tapec.native.nest import Loop, Nest
@@ -39,7 +38,6 @@ from tapec.native.space import (
 __all__ = ["emit_kernel"]
 
 INT = ir.IntType(64)
-HALF = np.dtype(np.float16)
 
 
 def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
@@ -53,7 +51,11 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
 
 
 class Emission:
-    """One kernel under construction."""
+    """One kernel under construction.
+
+    rows: of reductions along a last axis without a loop, the columns so far combined.
+    cleared: results that are accumulated in memory, and start from their identity.
+    """
 
     def __init__(self, function: Any, body: Function, lines: Any) -> None:
         self.function = function
@@ -70,6 +72,8 @@ class Emission:
         self.extents = Extents(sizes, at)
         self.b = self._builder([at])
         self.memo: dict[Any, Scalar] = {}
+        self.rows: dict[Value, Scalar] = {}
+        self.cleared: set[Value] = set()
 
     def emit(self) -> None:
         """The whole function."""
@@ -78,16 +82,22 @@ class Emission:
             entry.branch(self._empty())
         else:
             self._open_loops()
-            self._emit_values()
-            for result, buffer in zip(self.body.results, self.outputs, strict=True):
-                if isinstance(result.prim.lower, lowerings.Reduce):
-                    self._reduce(result, buffer)
-                elif is_serial(result):
-                    serial.emit(self, result, buffer)
-                else:
-                    self._store(result, buffer)
+            for column in range(self.space.columns):
+                self.space.column(column)
+                self._emit_values()
+                self._emit_results(last=column == self.space.columns - 1)
             self.nest.close().ret(ir.Constant(STATUS, 0))
             self._enter(entry)
+
+    def _emit_results(self, *, last: bool) -> None:
+        """Of one column of the last axis, or of all if it has a loop."""
+        for result, buffer in zip(self.body.results, self.outputs, strict=True):
+            if isinstance(result.prim.lower, lowerings.Reduce):
+                reduction.emit(self, result, buffer, last=last)
+            elif is_serial(result):
+                serial.emit(self, result, buffer)
+            else:
+                self._store(result, buffer)
 
     def _enter(self, entry: Any) -> None:
         """Go to the nest if each of its loops runs at least once."""
@@ -114,7 +124,7 @@ class Emission:
             zero = ir.Constant(INT, 0)
             with at.if_then(at.icmp_unsigned("!=", self.extents.value(size), zero)):
                 if isinstance(result.prim.lower, lowerings.Reduce):
-                    self._clear(result, buffer)
+                    reduction.clear(self, result, buffer)
                 serial.prepare(self, result, buffer)
         self.b, self.memo = inside
         at.ret(ir.Constant(STATUS, 0))
@@ -147,7 +157,7 @@ class Emission:
     def _has_long_sum(self, axis: int) -> bool:
         extent = self.space.extents[axis]
         return not accumulate.is_short(extent) and any(
-            accumulate.sums_floats(r) and axis in self._reduced(r)
+            accumulate.sums_floats(r) and axis in reduced_axes(r)
             for r in self.body.results
         )
 
@@ -159,7 +169,7 @@ class Emission:
             for pattern in sorted(self.space.patterns.get(op, ()), key=str):
                 self.value_at(op, self.space.places(pattern))
 
-    def _mark(self, op: Value) -> None:
+    def mark(self, op: Value) -> None:
         self.b.mark(self.numbers[op])
 
     # --- values
@@ -183,12 +193,12 @@ class Emission:
             operands = [
                 self.value_at(a, aligned(a.shape, index, place(0))) for a in value.args
             ]
-            self._mark(value)
+            self.mark(value)
             element = lower.emit(self.b, *operands, **dict(value.attrs))
         elif isinstance(lower, lowerings.Index):
             access = Access(self.b, value, self.value_at)
             element = lower.emit(access, value, list(index))
-            self._mark(value)
+            self.mark(value)
         else:
             a = value.args[0]
             return self.value_at(a, squeezed(value, index, place(0)))
@@ -212,77 +222,6 @@ class Emission:
     def _store(self, result: Value, buffer: Any) -> None:
         index = self.index_of(result.shape)
         element = self.value_at(result, index)
-        self._mark(result)
+        self.mark(result)
         offset = memory.flat(result.shape, index)
         memory.store(self.b, self.nest.after[-1], buffer, offset, element)
-
-    def _reduced(self, result: Value) -> set[int]:
-        """Loops a result is reduced over; a joined axis counts as its successor."""
-        reduced = reduced_axes(result)
-        return {a for a in reduced if self.space.extents[a] != 1}
-
-    def _reduce(self, result: Value, buffer: Any) -> None:
-        operand = result.args[0]
-        index = self.index_of(operand.shape)
-        element = self.b.cast(self.value_at(operand, index), result.dtype)
-        full = len(self.space.shape)
-        kept = [a for a in range(full) if a not in reduced_axes(result)]
-        extents = [self.space.shape[a] for a in kept]
-        offset = memory.flat(extents, [self.space.axis(a) for a in kept])
-        self._mark(result)
-        self._deliver(result, element, buffer, offset)
-
-    def _deliver(
-        self, result: Value, element: Scalar, buffer: Any, offset: Place
-    ) -> None:
-        monoid, reduced = result.prim.lower.monoid, self._reduced(result)
-        inner = 0
-        while inner < len(self.axes) and self.axes[-1 - inner] in reduced:
-            inner += 1
-        outer = reduced - set(self.axes[len(self.axes) - inner :])
-        if inner:
-            element, top = self._total(result, element, inner)
-        else:
-            top = len(self.nest.loops)
-        after = self.nest.after[top]
-        here = Builder([after] * len(self.nest.before))
-        here.places, here.axes = self.b.places, self.b.axes
-        here.extents = self.extents
-        element = Scalar(here, element.dtype, element.parts, element.depth)
-        if outer:
-            self._clear(result, buffer)
-            offset.lower(self.b)
-            before = memory.load(here, buffer, result.dtype, offset)
-            element = here.cast(element, result.dtype)
-            element = accumulate.combine(here, monoid, before, element)
-        element = here.cast(element, result.dtype)
-        memory.store(self.b, after, buffer, offset, element)
-
-    def _clear(self, result: Value, buffer: Any) -> None:
-        """Fill a result that is accumulated in memory with its identity."""
-        start = accumulate.identity(result.prim.lower.monoid, result.dtype)
-        size = self.extents.value(result.type.size)
-        x = self.b.const(start, result.dtype)
-        accumulate.fill(self.b.scopes[0], buffer, size, x)
-
-    def _total(self, result: Value, element: Scalar, inner: int) -> tuple[Scalar, int]:
-        """The value reduced over the innermost `inner` axes, and its depth."""
-        monoid = result.prim.lower.monoid
-        loops = self.nest.loops
-        split = len(loops) - len(self.axes)
-        top = len(loops) - inner - split
-        enter = top
-        if accumulate.sums_floats(result):
-            enter = len(loops)
-            size: Any = 1
-            while enter > top and accumulate.is_short(size * loops[enter - 1].extent):
-                size *= loops[enter - 1].extent
-                enter -= 1
-            if split and enter == len(loops) - 2:
-                enter = len(loops) - 1
-        dtype = np.dtype(np.float32) if result.dtype == HALF else result.dtype
-        accumulator = Accumulator(self.b, monoid, dtype, enter, top)
-        accumulator.start(self.nest)
-        accumulator.add(self.b.cast(element, dtype), len(loops))
-        accumulator.flush(self.nest)
-        return accumulator.total(self.nest), top

@@ -162,7 +162,7 @@ def _is_fed(a: Value, op: Value, price: int) -> bool:
         if a is op.args[0] and not lower.adds:
             return bool(a.prim.name == "broadcast_to" and a.args[0].type.size == 1)
         return price <= CHEAP
-    lanes = math.prod(shape[op.attr("axis") + 1 :])
+    lanes = estimate(math.prod(shape[op.attr("axis") + 1 :]))
     return price <= (SCALAR if lanes > 1 else CHEAP)
 
 

@@ -11,7 +11,8 @@ from collections import defaultdict
 from typing import Any
 
 from tapec import primitive as lowerings
-from tapec.ir import Function, Value
+from tapec.ir import Dim, Function, Value
+from tapec.native.lowering import cost
 from tapec.native.places import Axis, Place, place
 
 __all__ = [
@@ -24,6 +25,16 @@ __all__ = [
     "root_of",
     "space_of",
 ]
+
+FEW, SOME = 6, 8
+"""Elements of a last axis that are emitted one by one: LLVM reads as many columns of
+neighbouring rows with vector loads. Some more if that keeps sums in registers."""
+
+LONG = 16
+"""Rows for which this pays."""
+
+HEAVIEST = 1500
+"""Instructions that all columns may take."""
 
 Pattern = tuple[int | None, ...]
 """Per axis of a value the axis of the space that indexes it; None: it has length 1."""
@@ -90,7 +101,10 @@ def squeezed(op: Value, index: tuple[Any, ...], one: Any = None) -> Any:
 
 
 class Space:
-    """extents: of the loops, 1 for an axis that was joined to the next one."""
+    """extents: of the loops, 1 for an axis that was joined to the next one.
+
+    columns: of a short last axis that has no loop, see `column`; else 1.
+    """
 
     def __init__(self, body: Function) -> None:
         self.shape = space_of(body.results[0])
@@ -104,6 +118,7 @@ class Space:
                 # A joined axis keeps its own range: the index of the axis before it is
                 # 0, and only their sum in row-major order has a meaning.
                 self._axes[axis] = Place([(Axis(axis, self.shape[axis]), 1)], 0)
+        self.columns = self._columns(body)
 
     def _join(self, body: Function) -> None:
         reductions = [reduced_axes(r) for r in body.results]
@@ -117,6 +132,36 @@ class Space:
             ):
                 self.extents[axis + 1] *= self.extents[axis]
                 self.extents[axis] = 1
+
+    def _columns(self, body: Function) -> int:
+        """The length of a last axis that is emitted element by element.
+
+        The lanes are rows then. In a loop of its own it would leave most lanes empty,
+        and what is summed over the rows would be in memory.
+        """
+        axes = [a for a, n in enumerate(self.extents) if n != 1]
+        if len(axes) < 2:
+            return 1
+        row, last = axes[-2:]
+        rows, n = self.extents[row], self.extents[last]
+        if n != self.shape[last] or isinstance(n, Dim) or n > SOME:
+            return 1  # joined, or long
+        along = [reduced_axes(r) for r in body.results]
+        if n > FEW and not any(row in axes and last not in axes for axes in along):
+            return 1
+        if not isinstance(rows, Dim) and rows < LONG:
+            return 1
+        scalars = [op for op in body.ops if isinstance(op.prim.lower, lowerings.Scalar)]
+        moved = len(body.ops) - len(scalars)
+        if n * (moved + sum(cost(op) or 1 for op in scalars)) > HEAVIEST:
+            return 1
+        self.extents[last] = 1
+        return int(n)
+
+    def column(self, number: int) -> None:
+        """From here on the index along the last axis is this number."""
+        if self.columns > 1:
+            self._axes[-1] = place(number)
 
     def places(self, pattern: Pattern) -> tuple[Place, ...]:
         """The index that a pattern stands for."""
