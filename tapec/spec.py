@@ -45,7 +45,7 @@ def spec(shape: Sequence[int | str | None], dtype: Any = None) -> Spec:
     >>> import numpy as np, tapec
     >>> rows = tapec.spec(("n", 2), np.float64)
     >>> mean = tapec.jit(lambda x: np.sum(x) / x.shape[0], specs=[rows])
-    >>> mean(np.ones((3, 2))), mean(np.ones((5, 2)))
+    >>> float(mean(np.ones((3, 2)))), float(mean(np.ones((5, 2))))
     (2.0, 2.0)
     >>> mean.signatures
     ['(%x: f64[n,2])']
