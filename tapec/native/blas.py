@@ -13,7 +13,7 @@ import os
 from functools import cache, lru_cache
 from typing import Any
 
-__all__ = ["address"]
+__all__ = ["address", "thread_counts"]
 
 FOLDERS = ("scipy.libs", os.path.join("scipy", ".dylibs"))
 PREFIX = "scipy_"
@@ -27,6 +27,18 @@ def address(name: str) -> int:
     if found is None:
         return _from_capsule(name)
     return int(ctypes.cast(found, ctypes.c_void_p).value or 0)
+
+
+@lru_cache(maxsize=1)
+def thread_counts() -> dict[str, int]:
+    """Where the functions "get" and "set" of its number of threads begin, if known."""
+    library, found = _library(), {}
+    for way in ("get", "set"):
+        function = getattr(library, f"{PREFIX}openblas_{way}_num_threads", None)
+        if function is None:
+            return {}
+        found[way] = int(ctypes.cast(function, ctypes.c_void_p).value or 0)
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,11 @@ from tapec.native.levels import folded_transpose
 __all__ = ["Product", "product"]
 
 LETTERS = {np.dtype(t): t for t in "fdFD"}
+ALWAYS_ALONE, ALONE = 1 << 18, 1 << 24
+"""Multiplications up to which OpenBLAS itself uses one thread, and we tell it to: up to
+there two threads gain nothing (measured), and waiting for one on a busy machine takes
+a hundred times longer than the product."""
+
 BLAS_LETTER = {"f": "s", "d": "d", "F": "c", "D": "z"}
 
 
@@ -90,6 +95,7 @@ def _batches(op: Value) -> list[tuple[int, int]]:
 def _routine(dtype: np.dtype[Any]) -> engine.Library:
     letter = BLAS_LETTER[LETTERS[dtype]]
     names = {f"tapec_{letter}{kind}": f"{letter}{kind}" for kind in ("gemm", "gemv")}
+    counts = blas.thread_counts()
 
     def emit(module: Any) -> None:
         void = ir.VoidType()
@@ -97,15 +103,28 @@ def _routine(dtype: np.dtype[Any]) -> engine.Library:
             ir.Function(module, ir.FunctionType(void, [POINTER] * count), name)
             for name, count in zip(names, (13, 11), strict=True)
         )
-        _Emitter(module, dtype, gemm, gemv).emit()
+        emitter = _Emitter(module, dtype, gemm, gemv)
+        if counts:
+            get = ir.FunctionType(WORD, [])
+            set_ = ir.FunctionType(void, [WORD])
+            emitter.get_threads = ir.Function(module, get, "tapec_blas_get")
+            emitter.set_threads = ir.Function(module, set_, "tapec_blas_set")
+        emitter.emit()
 
     imports = {name: blas.address(routine) for name, routine in names.items()}
-    key = "product", letter
+    imports |= {f"tapec_blas_{way}": where for way, where in counts.items()}
+    key = "product", letter, bool(counts)
     return engine.compiled(key, emit, ["product"], imports, finished=True)
 
 
 class _Emitter:
-    """Emits `product` for one dtype."""
+    """Emits `product` for one dtype.
+
+    get_threads, set_threads: of BLAS, if it has them.
+    """
+
+    get_threads: Any = None
+    set_threads: Any = None
 
     def __init__(self, module: Any, dtype: np.dtype[Any], gemm: Any, gemv: Any) -> None:
         self.function = _define(module, "product", WORD, [POINTER, POINTER])
@@ -125,6 +144,7 @@ class _Emitter:
         ]
         self._constants()
         size = at.mul(self.m, self.n)
+        before = self._alone(at.mul(size, self.k))
         with _Loop(at, _number(0), _item(at, indices, 8)) as batch:
             row = at.add(at.mul(batch, _number(2)), _number(9))
             offsets = [
@@ -134,7 +154,30 @@ class _Emitter:
             ]
             pairs = zip(buffers, offsets, strict=True)
             self._multiply(*[self._skip(b, n) for b, n in pairs])
+        if before is not None:
+            with at.if_then(at.icmp_signed(">", before, ir.Constant(WORD, 1))):
+                at.call(self.set_threads, [before])
         at.ret(ir.Constant(WORD, 0))
+
+    def _alone(self, volume: Any) -> Any:
+        """Let BLAS use one thread for a product of middling size.
+
+        Returns how many it had, if more than one, else 1. Calls at the same time may
+        see each other's number, but none is left behind: only what was more than one
+        is put back.
+        """
+        if self.get_threads is None:
+            return None
+        at, one = self.at, ir.Constant(WORD, 1)
+        above = at.sub(volume, _number(ALWAYS_ALONE + 1))
+        middling = at.icmp_unsigned("<", above, _number(ALONE - ALWAYS_ALONE))
+        cell = self._cell(one)
+        with at.if_then(middling):
+            count = at.call(self.get_threads, [])
+            with at.if_then(at.icmp_signed(">", count, one)):
+                at.store(count, cell)
+                at.call(self.set_threads, [one])
+        return at.load(cell)
 
     def _skip(self, buffer: Any, count: Any) -> Any:
         count = self.at.mul(count, _number(self.parts))

@@ -1,46 +1,66 @@
-"""The routines of BLAS, however they were found."""
-
-from __future__ import annotations
+"""How many threads BLAS uses: one for products of middling size, then as before."""
 
 import ctypes
+import threading
 
 import numpy as np
 import pytest
 
 from tapec.native import blas
-
-ROUTINES = [f"{letter}{kind}" for letter in "sdcz" for kind in ("gemm", "gemv")]
-
-
-def by_reference(*values):
-    """As Fortran takes them."""
-    kinds = {str: ctypes.c_char, int: ctypes.c_int, float: ctypes.c_double}
-    cells = [
-        kinds[type(v)](v.encode() if isinstance(v, str) else v)
-        if type(v) in kinds
-        else v.ctypes
-        for v in values
-    ]
-    return [c.data if hasattr(c, "data") else ctypes.addressof(c) for c in cells], cells
+from tapec.native.program import compile
+from tapec.text import parse
 
 
-@pytest.mark.parametrize("find", [blas.address, blas._from_capsule])
-def test_dgemm_multiplies(find):
-    rng = np.random.default_rng(0)
-    a, b, c = rng.normal(size=(3, 4)), rng.normal(size=(4, 5)), np.empty((3, 5))
-    addresses, kept = by_reference(
-        "N", "N", 5, 3, 4, 1.0, b, 5, a, 4, 0.0, c, 5
-    )  # columns first: c' = b' a'
-    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(find("dgemm"))
-    call(*addresses)
-    np.testing.assert_allclose(c, a @ b)
-    assert kept
+@pytest.fixture
+def counts():
+    """The functions that get and set the number of threads, which is two."""
+    found = blas.thread_counts()
+    if not found:
+        pytest.skip("this BLAS has no such functions")
+    get = ctypes.CFUNCTYPE(ctypes.c_int)(found["get"])
+    put = ctypes.CFUNCTYPE(None, ctypes.c_int)(found["set"])
+    before = get()
+    put(2)
+    yield get, put
+    put(before)
 
 
-@pytest.mark.parametrize("routine", ROUTINES)
-def test_without_the_wheels_library(routine, monkeypatch):
-    assert blas.address(routine)
-    monkeypatch.setattr(blas, "_library", lambda: None)
-    blas.address.cache_clear()
-    assert blas.address(routine) == blas._from_capsule(routine)
-    blas.address.cache_clear()
+def product(n):
+    return compile(
+        parse(f"""
+        func @f(%a: f64[{n},{n}], %b: f64[{n},{n}]) {{
+          %2: f64[{n},{n}] = matmul %a, %b
+          return %2
+        }}""")
+    )
+
+
+@pytest.mark.parametrize("n", [1, 64, 65, 128, 256, 257])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_number_is_what_it_was(counts, n, threads):
+    get, put = counts
+    put(threads)
+    a = np.random.default_rng(0).normal(size=(n, n))
+    (found,) = product(n)(a, a)
+    np.testing.assert_allclose(found, a @ a, rtol=1e-9, atol=1e-9)
+    assert get() == threads
+
+
+def test_the_number_is_what_it_was_after_calls_at_the_same_time(counts):
+    get, _ = counts
+    program = product(100)
+    a = np.random.default_rng(0).normal(size=(100, 100))
+    wrong = []
+
+    def work():
+        for _ in range(50):
+            if not np.allclose(program(a, a)[0], a @ a):
+                wrong.append(True)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+    assert get() == 2
