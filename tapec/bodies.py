@@ -81,8 +81,8 @@ class BodyTrace(Trace):
         if self.closed:
             super().flush(wanted)
         text = (
-            f"{self.name}: a value inside has no number yet: Python cannot branch on it "
-            "or take it out; use tapec.cond, tapec.while_loop or np.where"
+            f"{self.name}: a value inside has no number yet: Python cannot branch on "
+            "it or take it out; use tapec.cond, tapec.while_loop or np.where"
         )
         raise at(TraceError(text), locate(self.stop))
 

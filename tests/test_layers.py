@@ -56,7 +56,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("ops.checkpoint", "passes"): "its gradient is made of that of its body",
     ("ops.control", "passes"): "the gradient of a loop is made of that of its body",
     ("ops.while_loop", "passes"): "the gradient of a loop is made of that of its body",
-    ("tensor", "numpy"): "x[i] = v is the namespace's setitem",
+    ("tensor.tensor", "numpy"): "x[i] = v is the namespace's setitem",
+    ("tensor.dispatch", "numpy"): "the advice of an error is about its names",
     ("variable", "numpy"): "x[i] = v is the namespace's setitem",
 }
 

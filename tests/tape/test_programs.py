@@ -200,9 +200,9 @@ def test_very_long_programs_stay_interpreted(monkeypatch) -> None:
 
 
 def test_eager_tapes_compute_each_op_at_once(monkeypatch) -> None:
-    from tapec import tensor
+    from tapec.tensor import binding
 
-    monkeypatch.setattr(tensor, "EAGER", True)
+    monkeypatch.setattr(binding, "EAGER", True)
     x = tapec.constant(2.0)
     with tapec.GradientTape() as tape:
         y = x * x

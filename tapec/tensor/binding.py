@@ -1,206 +1,29 @@
-"""Tensors: what the user's code computes with, on a tape or outside one.
-
-A tensor is either known (it holds an array) or pending (it names a value of a
-recording). NumPy's functions reach it through `__array_ufunc__` and
-`__array_function__`; every operation ends in `bind`.
-"""
+"""Applying a primitive: record it, or compute it now."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 import numpy as np
 
 from tapec import primitive as _primitive
-from tapec.errors import TapecError, TraceError, UnsupportedError, at
+from tapec.errors import TapecError, UnsupportedError, at
 from tapec.ir import ArrayType, Dim, TupleType, Type, Value
-from tapec.operators import PLAIN, Operators, looked
+from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.const import item
 from tapec.ops.extent import SIZE, extent
-from tapec.ops.later import Later
 from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, locate, state
+from tapec.tensor.functions import FUNCTIONS
+from tapec.tensor.kinds import Weak
+from tapec.tensor.tensor import Tensor
 
-__all__ = ["FUNCTIONS", "Tensor", "as_tensor", "bind", "concrete", "implements"]
+__all__ = ["as_tensor", "bind", "check_equal", "concrete"]
 
 EAGER = os.environ.get("TAPEC_EAGER", "0") not in ("", "0")
 """Whether a tape computes each op as it is recorded (for stepping through in pdb)."""
-
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-"""NumPy functions and their implementation on tensors; filled by `tapec.numpy`."""
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def implements(*np_functions: Any) -> Callable[[F], F]:
-    """Register an implementation of NumPy functions for tensors."""
-
-    def register(implementation: F) -> F:
-        for f in np_functions:
-            FUNCTIONS[f] = implementation
-        return implementation
-
-    return register
-
-
-class Weak:
-    """The kind of a weakly typed tensor: a Python number that is being traced."""
-
-    __slots__ = ("python", "type")
-    _interned: ClassVar[dict[ArrayType, Weak]] = {}
-    _PYTHON: ClassVar[dict[str, Any]] = {
-        "b": np.dtype(np.bool_),
-        "i": int,
-        "f": float,
-        "c": complex,
-    }
-
-    def __init__(self, type_: ArrayType) -> None:
-        self.type = type_
-        self.python = self._PYTHON[type_.dtype.kind]
-
-    @classmethod
-    def of(cls, type_: ArrayType) -> ArrayType | Weak:
-        if type_.dtype.kind not in "ifc":
-            return type_
-        found = cls._interned.get(type_)
-        if found is None:
-            found = cls._interned[type_] = cls(type_)
-        return found
-
-
-class Tensor(Operators):
-    """An n-dimensional array whose history is known.
-
-    Made by `tapec.constant`, by operations on tensors, and by the arguments of a traced
-    function. `shape`, `dtype`, `ndim`, `size` are always known; the numbers are
-    computed when somebody looks (`numpy`, `item`, `print`, `bool`, `float`).
-    """
-
-    __slots__ = ("__weakref__", "kind", "known", "rec", "value")
-
-    def __init__(
-        self, rec: Recording | None, value: Any, kind: Any, known: Array | None = None
-    ) -> None:
-        self.rec = rec
-        self.value: Value = value
-        self.kind = kind
-        self.known = known
-
-    @classmethod
-    def holding(cls, array: Any) -> Tensor:
-        """A tensor outside any recording."""
-        a = np.asarray(array)
-        return cls(None, None, ArrayType(a.dtype, a.shape), a)
-
-    # what is always known
-
-    @property
-    def type(self) -> ArrayType:
-        return self.kind.type if type(self.kind) is Weak else self.kind
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.type.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.type.shape
-
-    # numbers
-
-    @property
-    def array(self) -> Array:
-        """The numbers; computed now if they are not yet known."""
-        if self.known is not None:
-            return self.known
-        rec = self.rec
-        if rec is not None:
-            with rec.lock:  # another thread may be computing it
-                if self.known is None:
-                    return self._computed(rec)
-        if self.known is None:
-            raise TraceError("this tensor has no value")
-        return self.known
-
-    def _computed(self, rec: Recording) -> Array:
-        value = self.value
-        found = rec.flush([value])
-        if not rec.is_trace and self.known is None:
-            self.settle(found[value])
-        if rec.closed:
-            self.rec = self.value = None  # type: ignore[assignment]
-        return found[value]
-
-    def settle(self, array: Array) -> None:
-        """From now on the tensor holds `array`."""
-        array.flags.writeable = False
-        self.known = array
-
-    def numpy(self) -> Array:
-        """The numbers as a read-only NumPy array. Gradients do not pass through it."""
-        looked(self, ".numpy()")
-        view = self.array.view()
-        view.flags.writeable = False
-        return view
-
-    def item(self) -> Any:
-        """The single number as a Python scalar. Gradients do not pass through it."""
-        looked(self, ".item()")
-        return self.array.item()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        looked(self, "pickle")
-        return Tensor.holding, (np.array(self.array),)
-
-    def __copy__(self) -> Any:
-        return self.copy()
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self.copy()
-
-    # assignment
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """`x[key] = value`: `x` is another value afterwards.
-
-        Functional underneath: what was computed from `x` before keeps the old value,
-        and no other tensor or array changes with it, as NumPy's views would.
-        """
-        from tapec.numpy.indexing import setitem
-
-        rec = state.recording
-        if rec is not None and rec.is_trace and self.rec is not rec:
-            text = (
-                "x[...] = v would change a tensor outside of the traced function; "
-                "assign to a copy (x = x.copy()), or use a Variable"
-            )
-            raise at(UnsupportedError(text), locate(rec.stop))
-        after = setitem(self, key, value)
-        self.rec, self.value = after.rec, after.value
-        self.kind, self.known = after.kind, after.known
-        if self.rec is not None:
-            self.rec.track(self)
-
-    # NumPy's protocols
-
-    __array_priority__ = 1000
-
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *args: Any, **kw: Any
-    ) -> Any:
-        if not kw and method == "__call__" and ufunc in _direct:
-            return bind(_direct[ufunc], args, _NO_ATTRS)
-        return apply_ufunc(ufunc, method, args, kw)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kw: Any) -> Any:
-        return apply_function(func, args, kw)
-
-
-# --- recording an operation ---------------------------------------------------
 
 _PYTHON_SCALARS = (float, int, bool, complex)
 
@@ -460,78 +283,4 @@ def check_equal(t: Tensor, array: Array) -> None:
     _primitive.PRIMITIVES["check"](same, expected=True)
 
 
-# --- NumPy's functions --------------------------------------------------------
-
-_NO_ATTRS: dict[str, Any] = {}
-_direct: dict[Any, Primitive] = {}
-"""Ufuncs that are one primitive, entered at their first call."""
-
-
-def ufunc_primitive(ufunc: Any) -> Primitive | None:
-    """The primitive whose reference is `ufunc`."""
-    for prim in _primitive.PRIMITIVES.values():
-        found = prim.reference
-        if found is ufunc or (type(found) is Later and found.is_(ufunc)):
-            return prim
-    return None
-
-
-def apply_ufunc(ufunc: np.ufunc, method: str, args: Any, kw: dict[str, Any]) -> Any:
-    """A NumPy ufunc called on tensors."""
-    override = FUNCTIONS.get((ufunc, method)) or (
-        FUNCTIONS.get(ufunc) if method == "__call__" else None
-    )
-    if override is not None:
-        return override(*args, **kw)
-    prim = ufunc_primitive(ufunc)
-    if prim is not None:
-        _direct[ufunc] = prim
-    if prim is None or method != "__call__":
-        name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-        raise _unsupported(f"np.{name} has no form on tensors", name)
-    if kw:
-        return _with_keywords(prim, ufunc, args, dict(kw))
-    return bind(prim, args, {})
-
-
-def _with_keywords(
-    prim: Primitive, ufunc: np.ufunc, args: Any, kw: dict[str, Any]
-) -> Any:
-    out = kw.pop("out", None)
-    if out is not None and any(o is not None for o in out):
-        raise _unsupported(
-            f"np.{ufunc.__name__} cannot write a traced result into an array (out=); "
-            "use the returned value"
-        )
-    dtype = kw.pop("dtype", None)
-    if kw:
-        raise _unsupported(
-            f"np.{ufunc.__name__}: keyword {next(iter(kw))} is not supported"
-        )
-    if dtype is not None:
-        args = [cast(a, dtype=np.dtype(dtype)) for a in args]
-    return bind(prim, tuple(args), {})
-
-
-def apply_function(func: Any, args: Any, kw: dict[str, Any]) -> Any:
-    """A NumPy function other than a ufunc called with tensors among its arguments."""
-    implementation = FUNCTIONS.get(func)
-    if implementation is None:
-        name = f"{func.__module__}.{func.__name__}"
-        raise _unsupported(f"{name} has no form on tensors", name)
-    return implementation(*args, **kw)
-
-
-def _unsupported(text: str, name: str = "") -> TapecError:
-    """The error for a NumPy function without a form on tensors: what to use instead."""
-    if name:
-        from tapec.numpy.instead import advice
-
-        known = [getattr(f, "__name__", "") for f in FUNCTIONS]
-        text += f"; {advice(name, known)}"
-    rec = state.recording
-    return at(UnsupportedError(text), locate(rec.stop if rec else None))
-
-
 _primitive.install_bind(bind)
-PLAIN.add(Tensor)

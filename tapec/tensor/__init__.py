@@ -1,0 +1,26 @@
+"""Tensors: what the user's code computes with, on a tape or outside one.
+
+A tensor is either known (it holds an array) or pending (it names a value of a
+recording). NumPy's functions reach it through `__array_ufunc__` and
+`__array_function__`; every operation ends in `bind`.
+"""
+
+from tapec.tensor.binding import as_tensor, bind, check_equal, concrete
+from tapec.tensor.dispatch import apply_function, apply_ufunc, ufunc_primitive
+from tapec.tensor.functions import FUNCTIONS, implements
+from tapec.tensor.kinds import Weak
+from tapec.tensor.tensor import Tensor
+
+__all__ = [
+    "FUNCTIONS",
+    "Tensor",
+    "Weak",
+    "apply_function",
+    "apply_ufunc",
+    "as_tensor",
+    "bind",
+    "check_equal",
+    "concrete",
+    "implements",
+    "ufunc_primitive",
+]
