@@ -67,7 +67,9 @@ def warn(text: str) -> None:
 
 def called_from_tapec() -> bool:
     """Whether the tape that just died did so inside one of our operations."""
-    frame: Any = sys._getframe(4)  # below: release, and two functions of the tape
+    frame: Any = sys._getframe(1)
+    for _ in range(3):  # nearer are `release` and two functions of the tape
+        frame = frame and frame.f_back
     while frame is not None:
         if str(frame.f_globals.get("__name__")).startswith("tapec."):
             return True
