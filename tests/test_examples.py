@@ -119,6 +119,22 @@ compiled 1 time
 explains most of it: True
 doubts more far away: True
 """,
+    "14_lotka_volterra": """\
+recorded  loops of []
+roll      loops of [399]
+true   [1.1 0.4 0.1 0.4]
+fitted [1.1
+within 5 %: True
+compiled 1 time
+""",
+    "15_lstm_characters": """\
+step   1   loss 3.
+...
+step 400   loss 0.
+compiled 1 time
+continued from its first ten letters:
+the tape runs on, the tape runs back,
+""",
 }
 
 
