@@ -36,6 +36,21 @@ the way that looks at `state`.
 """
 
 
+class _End:
+    """Lives as long as its thread: one that ends with a tape open records no more."""
+
+    __slots__ = ("home",)
+
+    def __init__(self, home: int) -> None:
+        self.home = home
+
+    def __del__(self) -> None:
+        threads_recording.pop(self.home, None)
+
+
+_ends = threading.local()  # not `state`: a tape may keep that one's dictionary
+
+
 def make_current(home: dict[str, Any], rec: Recording | None) -> None:
     """Make `rec` the recording of the thread whose state's dictionary is `home`."""
     home["recording"] = rec
@@ -43,6 +58,8 @@ def make_current(home: dict[str, Any], rec: Recording | None) -> None:
         threads_recording.pop(id(home), None)
     else:
         threads_recording[id(home)] = True
+        if home is state.__dict__ and not hasattr(_ends, "end"):
+            _ends.end = _End(id(home))
 
 
 def _forget_other_threads() -> None:

@@ -10,6 +10,9 @@ import numpy as np
 import tapec
 from tapec.native import driver
 
+DRIVERS: list[Any] = []
+"""Drivers that must not be freed while this process runs."""
+
 
 def in_threads(work: Any, count: int = 8) -> list[Any]:
     """What `work(k)` gives in each of several threads that start together."""
@@ -29,7 +32,8 @@ def in_threads(work: Any, count: int = 8) -> list[Any]:
 
 
 def test_there_is_one_driver() -> None:
-    kept = driver.driver()  # programs of other tests have its addresses
+    kept = driver.driver()
+    DRIVERS.append(kept)  # programs of other tests have its addresses
     driver._driver.cache_clear()
     found = in_threads(lambda k: driver.driver())
     assert len({id(d) for d in found}) == 1

@@ -617,3 +617,20 @@ def test_shape_errors_are_raised_at_once_with_the_line():
     text = str(caught.value)
     assert text.startswith("add: shapes do not broadcast: f64[3] with f64[2]")
     assert "x + constant([1.0, 2.0])\n    ^^^^^" in text
+
+
+def test_a_thread_that_ends_with_its_tape_open_records_no_more():
+    from tapec.recording import threads_recording
+
+    before = len(threads_recording)
+
+    def work():
+        tape = tapec.GradientTape()
+        tape.watch(tapec.constant(1.0))
+        kept.append(tape)
+
+    kept: list[object] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(threads_recording) == before
