@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
-PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadgroup
+PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadgroup --max-worker-restart 0
 
 .PHONY: help demo lint test test-all bench clean
 .DELETE_ON_ERROR:
