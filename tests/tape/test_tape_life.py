@@ -634,3 +634,12 @@ def test_a_thread_that_ends_with_its_tape_open_records_no_more():
     thread.start()
     thread.join()
     assert len(threads_recording) == before
+
+
+def test_the_collector_keeps_its_pace_outside_of_tapes():
+    usual = gc.get_threshold()
+    with GradientTape():
+        with GradientTape():
+            assert gc.get_threshold()[0] > usual[0]
+        assert gc.get_threshold()[0] > usual[0]
+    assert gc.get_threshold() == usual
