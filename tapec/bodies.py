@@ -1,8 +1,8 @@
 """Functions inside functions: bodies of loops, branches and vectorized maps.
 
-`trace_body` and `trace_step` run a user's function on parameters of its own, apart from
-the surrounding recording; values of the surroundings that it uses become further
-parameters. `replay` puts such a function back, op by op, onto a recording.
+`trace_step` runs a user's function on parameters of its own, apart from the surrounding
+recording; values of the surroundings that it uses become further parameters. `replay`
+puts such a function back, op by op, onto a recording.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from tapec import containers
 from tapec.captures import function_code
 from tapec.errors import TraceError, at
 from tapec.ir import ArrayType, Function, TupleType, Value
-from tapec.recording import Array, Recording, Trace, locate, recording_in
+from tapec.recording import Recording, Trace, locate, recording_in
 from tapec.tensor import Tensor, Weak, as_tensor
 
-__all__ = ["Body", "BodyTrace", "replay", "trace_body", "trace_step"]
+__all__ = ["Body", "BodyTrace", "replay", "trace_step"]
 
 
 class Body(NamedTuple):
@@ -32,33 +32,6 @@ class Body(NamedTuple):
     captured: list[Any]
     structure: containers.Structure
     weak: list[bool]
-
-
-def trace_body(
-    fun: Callable[..., Any],
-    examples: Sequence[tuple[Array, bool]],
-    structure: containers.Structure,
-    name: str = "body",
-) -> Body:
-    """Trace `fun(*args)` with `args` of this structure.
-
-    examples: for each leaf an array that types and exemplifies it, and whether it
-    stands for a Python number.
-    """
-    trace = Trace(name, function_code(fun))
-    params = []
-    for array, is_number in examples:
-        value = trace.param(array)
-        kind = Weak.of(value.type) if is_number else value.type
-        params.append(Tensor(trace, value, kind))
-    with recording_in(trace):
-        out = fun(*containers.unflatten(structure, params))
-        leaves, out_structure = containers.flatten(out)
-        results = [as_tensor(leaf) for leaf in leaves]
-    values = [t.value if t.rec is trace else trace.leaf(t, t.array) for t in results]
-    captured = list(trace.leaves.values())
-    weak = [type(t.kind) is Weak for t in results]
-    return Body(trace.finish(values), captured, out_structure, weak)
 
 
 class BodyTrace(Trace):

@@ -7,7 +7,6 @@ one program for everything that is still wanted.
 """
 
 from tapec.recording.current import (
-    current,
     free_lost,
     isolated,
     make_current,
@@ -32,7 +31,6 @@ __all__ = [
     "Recording",
     "Trace",
     "array_of",
-    "current",
     "free_lost",
     "install_run",
     "is_library",

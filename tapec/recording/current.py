@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tapec.recording.recording import Recording
 
 __all__ = [
-    "current",
     "free_lost",
     "isolated",
     "make_current",
@@ -93,11 +92,6 @@ def _forget_other_threads() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
-
-
-def current() -> Recording | None:
-    """The recording of this thread, if one is open."""
-    return state.recording
 
 
 @contextmanager
