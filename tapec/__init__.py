@@ -9,7 +9,7 @@ from tapec import random
 from tapec.branching import cond, switch
 from tapec.checking import check_grads
 from tapec.control import fori_loop, scan, while_loop
-from tapec.custom import custom_gradient
+from tapec.custom import custom_gradient, stop_gradient
 from tapec.derivatives import hessian, jacfwd, jacobian, jacrev
 from tapec.errors import (
     DTypeError,
@@ -23,7 +23,6 @@ from tapec.errors import (
 from tapec.forward import hvp, jvp
 from tapec.inspect import inspect
 from tapec.linear import linearize, vjp
-from tapec.ops.cast import stop_gradient
 from tapec.recompute import checkpoint, recompute_grad
 from tapec.sparse import sparse_hessian, sparse_jacobian
 from tapec.spec import spec

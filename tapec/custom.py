@@ -20,6 +20,7 @@ import numpy as np
 from tapec import containers
 from tapec.errors import TraceError
 from tapec.ir import Attrs, Function, TupleType, Value
+from tapec.ops.cast import stop_gradient as constant
 from tapec.ops.const import item
 from tapec.ops.custom import custom
 from tapec.primitive import Primitive
@@ -27,9 +28,27 @@ from tapec.recording import Array, Recording, Trace, recording_in, state
 from tapec.tensor import Tensor, as_tensor
 from tapec.variable import Variable
 
-__all__ = ["custom_gradient", "stand_ins"]
+__all__ = ["custom_gradient", "stand_ins", "stop_gradient"]
 
 Fun = Callable[..., Any]
+
+
+def stop_gradient(x: Any) -> Any:
+    """The same numbers, constant as far as gradients are concerned.
+
+    x: a tensor, or any container of them; shapes and dtypes stay. Arrays and numbers
+    have no history and come back as they are.
+
+    >>> import tapec
+    >>> tapec.grad(lambda x: x * tapec.stop_gradient(x))(3.0)
+    3.0
+    """
+    return containers.map_leaves(
+        lambda leaf: (
+            constant(as_tensor(leaf)) if isinstance(leaf, (Tensor, Variable)) else leaf
+        ),
+        x,
+    )
 
 
 def custom_gradient(f: Fun) -> Fun:

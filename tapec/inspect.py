@@ -35,10 +35,10 @@ def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
 
     >>> import numpy as np, tapec
     >>> print(tapec.inspect(lambda x: x * 1.0 + x, 2.0).text("simplify"))
-    func @<lambda>(%x: f64[]) {
-      %2: f64[] = const value=1.0
-      %4: f64[] = add %x, %x
-      return %4
+    func @lambda(%x: f64[]) {
+      %1: f64[] = const value=1.0
+      %3: f64[] = add %x, %x
+      return %3
     }
     """
     from tapec.compiled import Compiled

@@ -287,7 +287,17 @@ class GradientTape:
 
 @contextmanager
 def scope(name: str) -> Iterator[None]:
-    """Name the ops recorded inside: `with tapec.scope("encoder"):`."""
+    """Name the ops recorded inside; names of nested scopes are joined by a slash.
+
+    Pictures frame the ops of a scope together; numbers do not change.
+
+    >>> import numpy as np, tapec
+    >>> def f(x):
+    ...     with tapec.scope("encoder"):
+    ...         return np.tanh(x)
+    >>> float(tapec.grad(f)(0.0))
+    1.0
+    """
     rec = state.recording
     if rec is None:
         yield

@@ -37,7 +37,16 @@ SOURCES = "a source of gradients must be a tensor or a variable"
 
 
 class UnconnectedGradients:
-    """What `gradient` gives for a source that the target does not depend on."""
+    """What `gradient` gives for a source that the target does not depend on.
+
+    >>> import tapec
+    >>> x, z = tapec.constant(1.0), tapec.constant(2.0)
+    >>> with tapec.GradientTape() as tape:
+    ...     y = x * x
+    >>> zero = tapec.UnconnectedGradients.ZERO
+    >>> float(tape.gradient(y, z, unconnected_gradients=zero))
+    0.0
+    """
 
     NONE = "none"
     ZERO = "zero"

@@ -48,6 +48,11 @@ class Variable(Operators):
 
     initial: array, number or nested list (copied). trainable: whether tapes watch it by
     themselves.
+
+    >>> import tapec
+    >>> w = tapec.Variable([1.0, 2.0])
+    >>> w.assign_sub([0.5, 0.5])
+    variable([0.5, 1.5], dtype=float64)
     """
 
     __slots__ = ("__weakref__", "_array", "name", "trainable")

@@ -21,6 +21,12 @@ class Tensor(Operators):
     Made by `tapec.constant`, by operations on tensors, and by the arguments of a traced
     function. `shape`, `dtype`, `ndim`, `size` are always known; the numbers are
     computed when somebody looks (`numpy`, `item`, `print`, `bool`, `float`).
+
+    >>> import numpy as np, tapec
+    >>> x = tapec.constant([1.0, 2.0])
+    >>> y = np.sum(x * x)
+    >>> y.shape, y.item()
+    ((), 5.0)
     """
 
     __slots__ = ("__weakref__", "kind", "known", "rec", "value")

@@ -1,8 +1,5 @@
 """Random numbers: what they are, and that every form of a program draws the same."""
 
-import doctest
-import sys
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -283,9 +280,3 @@ def test_dtypes_of_results():
 def test_errors(draw, error, text):
     with pytest.raises(error, match=text):
         draw()
-
-
-@pytest.mark.parametrize("name", ["keys", "continuous", "discrete"])
-def test_docstrings(name):
-    found = doctest.testmod(sys.modules[f"tapec.random.{name}"])
-    assert found.attempted and not found.failed

@@ -1,7 +1,5 @@
 """`checkpoint`: the same values and derivatives, from less memory."""
 
-import doctest
-import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -219,8 +217,3 @@ def test_the_text():
     assert format_module(parse(text)) == text
     optimized = format_module(inspected.stage("dce"))
     assert "checkpoint" not in optimized and optimized.count("exp") == 2
-
-
-def test_docstring():
-    found = doctest.testmod(sys.modules["tapec.recompute"])
-    assert found.attempted and not found.failed

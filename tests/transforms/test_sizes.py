@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -162,9 +160,3 @@ def test_shape_errors_name_symbolic_types_and_the_line() -> None:
     assert "in <lambda>" in text
     assert "x + y" in text
     assert caught.value.__notes__ == ["where n = 4, m = 4"]
-
-
-def test_the_docstring_runs() -> None:
-    found = doctest.testmod(sys.modules["tapec.spec"])
-    assert found.attempted
-    assert not found.failed
