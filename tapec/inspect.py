@@ -218,6 +218,15 @@ class Inspection:
             raise KeyError(f"no kernel {kernel!r}; there are {names}")
         return found
 
+    def profile(self, budget: float = 0.5) -> Any:
+        """Time, bytes and operations of each kernel, for the inspected arguments.
+
+        budget: seconds to measure. See `tapec.profiling.Profile`.
+        """
+        from tapec.profiling import profile
+
+        return profile(self.program, self.inputs, budget)
+
     # pictures
 
     def graph(self, stage: str = "recorded") -> Any:

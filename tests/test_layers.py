@@ -32,6 +32,7 @@ LAYERS = (
     {"bodies", "carries", "sizes", "spec"},
     {"passes", "viz"},
     {"programs"},
+    {"profiling"},
     {"compiled", "direct", "methods"}
     | {"inspect", "transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}

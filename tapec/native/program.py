@@ -10,7 +10,9 @@ the driver; host steps run their primitive's reference on views of the same buff
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,6 +79,12 @@ class _Frame:
         view: Array = part.view(dtype).reshape(shape)
         self.views[value] = view
         return view
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
 
 
 class Direct(NamedTuple):
@@ -218,6 +226,22 @@ class Program:
         finally:
             frames.append(frame)
         return results
+
+    def stepwise(self, *arrays: Array) -> Iterator[float]:
+        """Run step by step, each when the next is asked for: the seconds it took."""
+        results = tuple([empty(shape, dtype) for shape, dtype in self._outs])
+        given = (*self._plain(arrays), *results)
+        frame = _Frame(self)
+        for slot, a in enumerate(given):
+            frame.slots[slot] = a.ctypes.data
+        run = partial(self._run, frame.address, self._table_address)
+        idle = min(_seconds(partial(run, 0, 0)) for _ in range(16))
+        for number, step in enumerate(self.steps):
+            if step.kind == "host":
+                work = partial(self._on_host, step, frame, given)
+                yield _seconds(work)
+            else:
+                yield max(_seconds(partial(run, number, number + 1)) - idle, 0.0)
 
     def _start(
         self, frame: _Frame, arrays: Sequence[Array], results: Sequence[Array]
