@@ -44,10 +44,14 @@ def _bandwidth(size: int) -> float:
     return 2 * source.nbytes / _fastest(lambda: np.copyto(target, source))
 
 
-@cache
 def peak(dtype: Any) -> float:
     """Operations per second of a matrix product; of float64 for what is no float."""
-    a = np.ones((SIDE, SIDE), dtype if np.dtype(dtype).kind == "f" else np.float64)
+    return _peak(dtype if np.dtype(dtype).kind == "f" else np.dtype(np.float64))
+
+
+@cache
+def _peak(dtype: Any) -> float:
+    a = np.ones((SIDE, SIDE), dtype)
     out = np.empty_like(a)
     return 2 * SIDE**3 / _fastest(lambda: np.matmul(a, a, out=out))
 
