@@ -1,10 +1,10 @@
 """Which elements of a result depend on which elements of a parameter.
 
-A pattern is a Boolean sparse matrix: a row per element of a value, a column per element
-of the parameter. Patterns follow the ops from the parameter to the results. Elementwise
-ops unite the rows of their operands; ops that select elements are run on the numbers of
-rows; reductions unite along axes; what has no rule here unites everything. So a pattern
-may have too many entries, never too few.
+A pattern is a Boolean matrix, scipy's or `Packed`: a row per element of a value, a
+column per element of the parameter. Patterns follow the ops from the parameter to the
+results. Elementwise ops unite the rows of their operands; ops that select elements are
+run on the numbers of rows; reductions unite along axes; what has no rule here unites
+everything. So a pattern may have too many entries, never too few.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from tapec.ir import Function, TupleType, Value
+from tapec.passes.packed import Packed
 from tapec.passes.rules import differentiable
 
-__all__ = ["positions", "sparsity"]
+__all__ = ["follow", "positions", "sparsity"]
 
 Array = np.ndarray[Any, Any]
-Pattern = Any  # a sparse Boolean matrix; scipy.sparse has no types
+Pattern = Any  # Packed, or a sparse matrix; scipy.sparse has no types
 Known = Mapping[Value, Array]
 
 SELECTING = frozenset(
@@ -69,6 +69,8 @@ def _is_const(v: Value) -> bool:
 
 def sparsity(fn: Function, source: Value, known: Known) -> list[Pattern]:
     """One pattern per result of `fn`; `known` are the numbers of `positions`."""
+    from scipy import sparse
+
     n = source.type.size
     found = follow(fn, {source: sparse.eye_array(n, dtype=bool).tocsr()}, known)
     empty = [sparse.csr_array((r.type.size, n), dtype=bool) for r in fn.results]
@@ -83,7 +85,7 @@ def follow(
     for op in fn.ops:
         operands = _operands(op, patterns)
         if any(p is not None for p in operands):
-            found = _rule(op, known)(op, operands, known)
+            found = _rule(op, operands, known)(op, operands, known)
             if isinstance(found, list) or (found is not None and found.nnz):
                 patterns[op] = found
     return [patterns.get(r) for r in fn.results]
@@ -103,7 +105,9 @@ def _operands(op: Value, patterns: Mapping[Value, Pattern]) -> list[Pattern | No
     ]
 
 
-def _rule(op: Value, known: Known) -> Callable[..., Pattern]:
+def _rule(
+    op: Value, operands: list[Pattern | None], known: Known
+) -> Callable[..., Pattern]:
     name = op.prim.name
     if name in INDEXED and any(a not in known for a in op.args if a.dtype.kind in "iu"):
         return _everything  # in the body of a loop
@@ -112,7 +116,8 @@ def _rule(op: Value, known: Known) -> Callable[..., Pattern]:
     if name == "barrier":
         return _handed_on
     if name == "scan":
-        return _looped
+        packed = any(isinstance(p, Packed) for p in operands)
+        return _everything if packed else _looped
     if name in SELECTING or (name == "where" and op.args[0] in known):
         return _selected
     if name == "scatter_add":
@@ -148,6 +153,10 @@ def taken(p: Pattern, small: Sequence[int], shape: Sequence[int]) -> Pattern:
 
 def added(p: Pattern, to: Array, rows: int) -> Pattern:
     """Row `i` of `p` added to row `to[i]` of a pattern with `rows` rows."""
+    if isinstance(p, Packed):
+        return p.added(to.ravel(), rows)
+    from scipy import sparse
+
     ones = np.ones(to.size, bool)
     move = sparse.csr_array((ones, (to.ravel(), np.arange(to.size))), (rows, to.size))
     return move @ p
@@ -184,8 +193,18 @@ def _selected(op: Value, operands: list[Pattern | None], known: Known) -> Patter
             blocks.append(p)
             begin += p.shape[0]
     rows = op.prim.reference(*labels, **dict(op.attrs))
-    nothing = sparse.csr_array((1, blocks[0].shape[1]), dtype=bool)
-    return sparse.vstack([nothing, *blocks], format="csr")[np.ravel(rows)]
+    return _below_nothing(blocks)[np.ravel(rows)]
+
+
+def _below_nothing(blocks: Sequence[Pattern]) -> Pattern:
+    """The patterns below each other and below a row without entries."""
+    columns = blocks[0].shape[1]
+    if isinstance(blocks[0], Packed):
+        return Packed.stack([Packed.none(1, columns), *blocks])
+    from scipy import sparse
+
+    nothing = sparse.csr_array((1, columns), dtype=bool)
+    return sparse.vstack([nothing, *blocks], format="csr")
 
 
 def _scattered(op: Value, operands: list[Pattern | None], known: Known) -> Pattern:
@@ -214,16 +233,23 @@ def _product(op: Value, operands: list[Pattern | None], known: Known) -> Pattern
     (*outer_a, i, _), (*outer_b, _, k) = a.shape, b.shape
     parts = []
     if p is not None and b in known:
-        weights = sparse.csr_array(known[b] != 0).T
-        parts.append(sparse.kron(sparse.eye_array(i, dtype=bool), weights) @ p)
+        parts.append(_weighted(i, known[b].T, 1) @ p)
     elif p is not None:
         parts.append(_contracted(p, a.shape, (*outer_a, i, 1), op.shape))
     if q is not None and a in known:
-        weights = sparse.csr_array(known[a] != 0)
-        parts.append(sparse.kron(weights, sparse.eye_array(k, dtype=bool)) @ q)
+        parts.append(_weighted(1, known[a], k) @ q)
     elif q is not None:
         parts.append(_contracted(q, b.shape, (*outer_b, 1, k), op.shape))
-    return sparse.csr_array(union(parts))
+    return union(parts)
+
+
+def _weighted(before: int, matrix: Array, after: int) -> Pattern:
+    """Where `kron(eye(before), matrix, eye(after))` is not zero."""
+    from scipy import sparse
+
+    ones = [sparse.eye_array(n, dtype=bool) for n in (before, after)]
+    inner = sparse.kron(sparse.csr_array(matrix != 0), ones[1])
+    return sparse.kron(ones[0], inner, format="csr")
 
 
 def _contracted(

@@ -36,7 +36,7 @@ LAYERS = (
     {"compiled", "direct", "methods"}
     | {"inspect", "transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}
-    | {"sparse", "coloring", "tangent_rules", "dynamic"}
+    | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
     {"tf"},
     {"tapec", "cli", "__main__", "demo", "doctor", "show"},
