@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from tapec.ir import Function, Value
+from tapec.ir import Function, Value, logged
 from tapec.ops.const import const, with_constants
 from tapec.passes.cse import cse
 from tapec.passes.dce import dce
@@ -47,7 +47,8 @@ def remembered(f: F) -> F:
 
     @lru_cache(maxsize=1024)
     def cached(text: Any, body: Function, *rest: Any) -> Any:
-        return f(body, *rest)
+        with logged():
+            return f(body, *rest)
 
     def found(body: Function, *rest: Any) -> Any:
         values = (*body.params, *body.ops)

@@ -39,6 +39,8 @@ def cse(fn: Function) -> Function:
         found = seen.get(key)
         if found is None:
             found = seen[key] = emit.keep(op)
+        else:
+            emit.reason = "the same operation on the same operands"
         return found
 
     return rewrite(fn, rule)

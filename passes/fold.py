@@ -63,6 +63,7 @@ def _rule(op: Value, emit: Emitter) -> Value:
     value = _evaluate(op)
     if value is None:
         return emit.keep(op)
+    emit.reason = "all operands are constants"
     return emit.new(const, like=op, value=Constant(value))
 
 

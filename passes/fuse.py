@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tapec import primitive as lowerings
-from tapec.ir import Emitter, Function, Value, has_effect, rewrite
+from tapec.ir import Emitter, Function, Value, has_effect, placed, rewrite
 from tapec.native.levels import Levels
 from tapec.native.lowering import cost
 from tapec.native.space import extents_of, is_serial, space_of
@@ -264,12 +264,14 @@ def _emit(fn: Function, units: list[Unit]) -> Function:
             args = tuple(new.get(a, a) for a in op.args)
             new[op] = emit.keep(_with_args(op, args))
             continue
-        inputs, body = _body(unit, number)
+        ops = sorted(unit.inside, key=number.__getitem__)
+        inputs, body = _body(unit, ops)
         body = bodies.setdefault(body, body)
         outputs = unit.outputs
         kernel = emit.new(
             fused, *[new.get(a, a) for a in inputs], like=outputs[-1], body=body
         )
+        placed(kernel, ops)
         if len(outputs) == 1:
             new[outputs[0]] = kernel
         for index, output in enumerate(outputs if len(outputs) > 1 else ()):
@@ -284,9 +286,8 @@ def _with_args(op: Value, args: tuple[Value, ...]) -> Value:
     return Value(op.prim, args, op.attrs, op.type, op.uid, op.name, op.meta)
 
 
-def _body(unit: Unit, number: dict[Value, int]) -> tuple[list[Value], Function]:
+def _body(unit: Unit, ops: list[Value]) -> tuple[list[Value], Function]:
     """The kernel as a function, and the values its parameters stand for."""
-    ops = sorted(unit.inside, key=number.__getitem__)
     inputs = list(dict.fromkeys(a for op in ops for a in op.args if a in unit.inputs))
     inputs = [a for a in inputs if a not in unit.inside]
     new = {a: Value(None, (), (), a.type, i) for i, a in enumerate(inputs)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tapec.errors import excerpt
-from tapec.ir import Function, Replaced, Value, logged
+from tapec.ir import Function, Placed, Replaced, Value, logged
 from tapec.passes import pipeline
 from tapec.passes.batch import looped
 from tapec.text import format_module
@@ -20,11 +20,12 @@ __all__ = ["Inspection", "Stage", "inspect"]
 
 
 class Stage(NamedTuple):
-    """A pass, the function it left, and what it replaced."""
+    """A pass, the function it left, what it replaced and what went into kernels."""
 
     name: str
     function: Function
     replaced: tuple[Replaced, ...] = ()
+    placed: tuple[Placed, ...] = ()
 
 
 def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
@@ -72,11 +73,13 @@ class Inspection:
         """The stages with what each replaced; the passes run once more for it."""
         if self._stages is None:
             stages = [Stage("recorded", self.recorded)]
-            with logged() as lines:
+            with logged() as log:
 
                 def note(name: str, before: Function, after: Function) -> None:
-                    stages.append(Stage(name, after, tuple(lines)))
-                    lines.clear()
+                    lines = tuple(log.replaced), tuple(log.placed)
+                    stages.append(Stage(name, after, *lines))
+                    log.replaced.clear()
+                    log.placed.clear()
 
                 pipeline.run(self.recorded, observe=note)
             self._stages = stages
@@ -107,7 +110,7 @@ class Inspection:
         """A table: how many ops each stage has, and how many it replaced or removed."""
         rows = ["stage        ops   merged or rewritten   removed"]
         before = None
-        for name, fn, replaced in self.log:
+        for name, fn, replaced, _ in self.log:
             removed = "" if before is None else str(len(before.ops) - len(fn.ops))
             rows.append(
                 f"{name:<12} {len(fn.ops):>4}   {len(replaced):>19}   {removed:>7}"
@@ -152,14 +155,16 @@ class Inspection:
                     why = f": {line.reason}" if line.reason else ""
                     lines.append(f"{stage.name}: %{line.old} became %{line.new}{why}")
                     current = line.new
+            kernels = {f"%{p.kernel}" for p in stage.placed if p.old == current}
+            if kernels:
+                where = ", ".join(sorted(kernels))
+                lines.append(f"{stage.name}: %{current} is computed in kernel {where}")
+                break
             if not _defines(stage.function, current) and _defines(
                 before.function, current
             ):
                 lines.append(f"{stage.name}: %{current} was removed: nothing reads it")
                 return "\n".join(lines)
-            kernel = _kernel_of(stage.function, current)
-            if kernel:
-                lines.append(f"{stage.name}: %{current} is computed in kernel {kernel}")
         others = [
             f"{stage.name}: %{line.old} became %{line.new}"
             for stage in self.log
@@ -278,13 +283,4 @@ class Inspection:
 
 
 def _defines(fn: Function, uid: int) -> bool:
-    if any(v.uid == uid for v in (*fn.params, *fn.ops)):
-        return True
-    return any(op.uid == uid for body in fn.bodies() for op in body.ops)
-
-
-def _kernel_of(fn: Function, uid: int) -> str:
-    for body in fn.bodies():
-        if any(op.uid == uid for op in body.ops):
-            return body.name
-    return ""
+    return any(v.uid == uid for v in (*fn.params, *fn.ops))

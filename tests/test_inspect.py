@@ -122,3 +122,33 @@ def test_on_the_demo_the_pipeline_halves_the_ops_and_fuses_all() -> None:
     before, after = seen.recorded, seen.stages["optimized"]
     assert 2 * len(after.ops) <= len(before.ops)
     assert not any(isinstance(op.prim.lower, Scalar) for op in after.ops)
+
+
+def test_the_log_knows_what_each_kernel_computes(seen: Inspection) -> None:
+    before = {op.uid: op for op in seen.stages["dce"].ops}
+    fuse = next(stage for stage in seen.log if stage.name == "fuse")
+    kernels = [op for op in fuse.function.ops if op.prim.name == "fused"]
+    bodies = {op.uid: op.attr("body") for op in kernels}
+    assert {p.kernel for p in fuse.placed} == set(bodies)
+    for old, kernel, line in fuse.placed:
+        inner = bodies[kernel].ops[line - 1]
+        assert (inner.prim, inner.type) == (before[old].prim, before[old].type)
+
+
+def test_every_merge_and_fold_has_a_reason(seen: Inspection) -> None:
+    lines = [line for stage in seen.log for line in stage.replaced]
+    assert lines
+    assert all(line.reason for line in lines)
+
+
+def test_bodies_have_logs_of_their_own() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(30):
+            x = np.tanh(x) * 1.0
+        return np.sum(x)
+
+    made = tapec.grad(f).inspect(np.ones(4))
+    for before, stage in zip(made.log, made.log[1:], strict=False):
+        own = {v.uid for v in (*before.function.params, *before.function.ops)}
+        new = {v.uid for v in stage.function.ops}
+        assert {line.old for line in stage.replaced} <= own | new, stage.name

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import itertools
 import linecache
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 import numpy as np
 
 from tapec.ir import DTYPE_NAMES, ArrayType, Constant, Function, Location, Type, Value
 
-__all__ = ["SCHEMA", "Arg", "Graph", "Node", "Place", "from_function", "validate"]
+__all__ = [
+    "SCHEMA",
+    "Arg",
+    "Graph",
+    "Memo",
+    "Node",
+    "Place",
+    "from_function",
+    "validate",
+]
 
 SCHEMA = "tapec-graph/1"
 LONGEST = 400
@@ -48,6 +57,7 @@ class Node(TypedDict):
     type: dtype and shape as the IR prints them; also says what a tuple holds.
     kernel: the fused kernel that computes it, if any.
     bodies: functions in the attributes (kernels, loops, branches) by attribute name.
+    origin: in a kernel, the uid that the value had in the whole function.
     """
 
     uid: int
@@ -66,6 +76,7 @@ class Node(TypedDict):
     loc: Place | None
     kernel: str | None
     bodies: NotRequired[dict[str, Graph]]
+    origin: NotRequired[int]
 
 
 class Graph(TypedDict):
@@ -78,9 +89,28 @@ class Graph(TypedDict):
     result_names: NotRequired[list[str]]
 
 
-def from_function(fn: Function, result_names: Sequence[str] | None = None) -> Graph:
-    """The graph of a function, kernels and loop bodies inside."""
-    places: dict[tuple[Any, int], Place] = {}
+class Memo:
+    """What the graphs of one program's stages share: a value that stays is one node."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[Value, Node] = {}
+        self.bodies: dict[Function, Graph] = {}
+        self.places: dict[tuple[Any, int], Place] = {}
+
+
+def from_function(
+    fn: Function,
+    result_names: Sequence[str] | None = None,
+    *,
+    placed: Mapping[int, Sequence[int]] | None = None,
+    memo: Memo | None = None,
+) -> Graph:
+    """The graph of a function, kernels and loop bodies inside.
+
+    placed: for the uid of a kernel, the uids that the ops of its body had before.
+    memo: the same for the functions of one program.
+    """
+    memo = memo or Memo()
     kernels = (f"k{i}" for i in itertools.count())
     literals = {
         op: literal_text(op) for op in fn.ops if is_literal(op) and op not in fn.results
@@ -89,16 +119,19 @@ def from_function(fn: Function, result_names: Sequence[str] | None = None) -> Gr
     for value in (*fn.params, *fn.ops):
         if value in literals:
             continue
-        node = node_of(value, literals, places)
-        if node["op"] == "fused":
-            node["kernel"] = next(kernels)
+        node = memo.nodes.get(value)
+        if node is None:
+            node = memo.nodes[value] = node_of(value, literals, memo.places)
         bodies = {
-            key: from_function(attr)
+            key: body_graph(attr, (placed or {}).get(value.uid), memo)
             for key, attr in value.attrs
             if isinstance(attr, Function)
         }
         if bodies:
+            node = node.copy()
             node["bodies"] = bodies
+        if node["op"] == "fused":
+            node["kernel"] = next(kernels)
         nodes.append(node)
     graph = Graph(
         schema=SCHEMA, name=fn.name, nodes=nodes, results=[r.uid for r in fn.results]
@@ -106,6 +139,23 @@ def from_function(fn: Function, result_names: Sequence[str] | None = None) -> Gr
     if result_names is not None:
         graph["result_names"] = list(result_names)
     return graph
+
+
+def body_graph(fn: Function, origins: Sequence[int] | None, memo: Memo) -> Graph:
+    if fn not in memo.bodies:
+        memo.bodies[fn] = from_function(fn, memo=memo)
+    graph = memo.bodies[fn]
+    if origins is None:
+        return graph
+    origin = {op.uid: uid for op, uid in zip(fn.ops, origins, strict=True)}
+    own = graph.copy()
+    own["nodes"] = [
+        cast(Node, {**node, "origin": origin[node["uid"]]})
+        if node["uid"] in origin
+        else node
+        for node in graph["nodes"]
+    ]
+    return own
 
 
 def validate(graph: Any) -> Graph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -14,9 +14,12 @@ from tapec.ir.types import Attrs, Type
 
 __all__ = [
     "Emitter",
+    "Log",
+    "Placed",
     "Replaced",
     "Rule",
     "logged",
+    "placed",
     "prune",
     "renumber",
     "rewrite",
@@ -78,18 +81,42 @@ class Replaced(NamedTuple):
     reason: str
 
 
-_log: ContextVar[list[Replaced] | None] = ContextVar("rewrite log", default=None)
+class Placed(NamedTuple):
+    """A line of the log: op number `line`, from 1, of the body of `kernel` is `old`."""
+
+    old: int
+    kernel: int
+    line: int
+
+
+class Log(NamedTuple):
+    """What a pass did to the values of one function."""
+
+    replaced: list[Replaced]
+    placed: list[Placed]
+
+
+_log: ContextVar[Log | None] = ContextVar("rewrite log", default=None)
 
 
 @contextmanager
-def logged() -> Iterator[list[Replaced]]:
-    """What `rewrite` replaces inside, for those who ask why."""
-    lines: list[Replaced] = []
-    token = _log.set(lines)
+def logged() -> Iterator[Log]:
+    """What passes do inside, for those who ask why. Bodies have logs of their own."""
+    log = Log([], [])
+    token = _log.set(log)
     try:
-        yield lines
+        yield log
     finally:
         _log.reset(token)
+
+
+def placed(kernel: Value, ops: Iterable[Value]) -> None:
+    """Tell the log that the body of `kernel` computes `ops`, in this order."""
+    log = _log.get()
+    if log is not None:
+        log.placed.extend(
+            Placed(op.uid, kernel.uid, line) for line, op in enumerate(ops, 1)
+        )
 
 
 def rewrite(fn: Function, rule: Rule) -> Function:
@@ -114,7 +141,7 @@ def rewrite(fn: Function, rule: Rule) -> Function:
         if result is not op:
             new[op] = result
         if log is not None and result is not moved:
-            log.append(Replaced(op.uid, result.uid, emit.reason))
+            log.replaced.append(Replaced(op.uid, result.uid, emit.reason))
             emit.reason = ""
     return Function(fn.name, fn.params, emit.ops, [get(r, r) for r in fn.results])
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from tapec.ir import Emitter, Function, TupleType, Value, dims_of
+from tapec.ir import Emitter, Function, TupleType, Value, dims_of, placed
 from tapec.native import engine, kernels
 from tapec.native.layout import NoNative
 from tapec.native.loop_body import Elements, Region, is_stacked
@@ -74,6 +74,7 @@ def enclosed(fn: Function) -> Function:
             single = len(kernel.results) == 1
             type_ = kernel.results[0].type if single else op.type
             new[op] = emit.make(fused, args, attrs, type_, op)
+            placed(new[op], [op])
         elif op.prim is item and not isinstance(args[0].type, TupleType):
             new[op] = args[0]
         else:

@@ -12,7 +12,7 @@ from tapec.ir import Function, TupleType, Value
 from tapec.text.lexer import TOKEN
 from tapec.text.literal import attr_text
 
-__all__ = ["format_function", "format_module", "function_lines"]
+__all__ = ["format_function", "format_module", "function_lines", "module_lines"]
 
 COMMENT_COLUMN = 48
 
@@ -44,12 +44,20 @@ def format_module(
     elide: bool = False,
 ) -> str:
     """`fn` after the functions its attributes name: what `parse` reads back."""
+    parts = module_lines(fn, locations=locations, names=names, elide=elide)
+    texts = [lines for _, _, lines in parts]
+    return "\n\n".join(map(_painted if color else "\n".join, texts))
+
+
+def module_lines(
+    fn: Function, *, locations: bool = False, names: bool = False, elide: bool = False
+) -> list[tuple[Function, str, list[str]]]:
+    """The functions of `format_module` in its order: each with its name and lines."""
     bodies = _body_names(fn)
-    texts = []
-    for each, title in (*bodies.items(), (fn, _title(fn))):
-        lines = _lines(each, title, bodies, locations, names, elide)
-        texts.append(_painted(lines) if color else "\n".join(lines))
-    return "\n\n".join(texts)
+    return [
+        (each, title, _lines(each, title, bodies, locations, names, elide))
+        for each, title in (*bodies.items(), (fn, _title(fn)))
+    ]
 
 
 def function_lines(
