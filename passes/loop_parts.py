@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tapec.ir import ArrayType, Emitter, Function, TupleType, Value, prune
+from tapec.ir import ArrayType, Emitter, Extent, Function, TupleType, Value, prune
 from tapec.ops.control import scan
 from tapec.passes.cse import cse
 
@@ -35,8 +35,8 @@ class Loop:
         self.settled: dict[int, Value] = {}
 
     @property
-    def length(self) -> int:
-        return int(self.op.attr("length"))
+    def length(self) -> Extent:
+        return self.op.attr("length")  # type: ignore[no-any-return]
 
     @property
     def backwards(self) -> bool:

@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from tapec import primitive as lowerings
-from tapec.ir import Function, TupleType, Value
+from tapec.ir import Extent, Function, TupleType, Value, estimate
 from tapec.native.lowering import CALL, cost
 from tapec.ops.const import const
 
@@ -31,12 +31,12 @@ Node = tuple[Value, bool] | str
 
 
 def chosen(
-    reads: Collection[Value], free: Collection[Value], steps: int
+    reads: Collection[Value], free: Collection[Value], steps: Extent
 ) -> list[Value]:
     """The values to store in each step, in a fixed order."""
     wanted = [v for v in reads if v not in free]
     best = _minimum(wanted, free, is_cheap)
-    if sum(map(_nbytes, best)) * steps > BUDGET:
+    if sum(map(_nbytes, best)) * estimate(steps) > BUDGET:
         best = _minimum(wanted, free, lambda op: not op.prim.effect)
     return sorted(best, key=lambda v: v.uid)
 
@@ -60,12 +60,11 @@ def is_cheap(op: Value) -> bool:
     if price is None or price >= CALL:
         return False
     reduces = isinstance(op.prim.lower, lowerings.Reduce)
-    return not reduces or op.args[0].type.size <= SHORT
+    return not reduces or estimate(op.args[0].type.size) <= SHORT
 
 
 def _nbytes(value: Value) -> int:
-    nbytes: int = value.type.nbytes
-    return max(1, nbytes)
+    return max(1, estimate(value.type.nbytes))
 
 
 def _minimum(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tapec.ir import Function, Value
+from tapec.ir import Extent, Function, Value
 from tapec.ops.const import with_constants
 from tapec.ops.control import scan
 from tapec.passes.body_vjp import remembered, tidy
@@ -48,7 +48,7 @@ def pushed(body: Function, moving: tuple[int, ...]) -> Pushed:
 
 def scan_jvp(
     tangents: Sequence[Any], out: Sequence[Any], *args: Any, body: Function,
-    carries: int, invariants: int, length: int, reverse: bool,
+    carries: int, invariants: int, length: Extent, reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The tangents of the results; None where there is none."""
     rec = state.recording

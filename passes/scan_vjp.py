@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec.ir import ArrayType, Constant, Emitter, Function, Value
+from tapec.ir import ArrayType, Constant, Emitter, Extent, Function, Value
 from tapec.ops.arithmetic import add
 from tapec.ops.const import const
 from tapec.ops.control import scan
@@ -30,7 +30,7 @@ __all__ = ["Reverse", "closed", "longer", "scan_vjp", "zero"]
 
 def scan_vjp(
     ct: Sequence[Any], out: Sequence[Any], args: Sequence[Any], *, body: Function,
-    carries: int, invariants: int, length: int, reverse: bool,
+    carries: int, invariants: int, length: Extent, reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The cotangents of the operands; None where there is none."""
     seeded = [i for i, c in enumerate(ct) if not is_zero(c)]

@@ -19,7 +19,7 @@ from tapec.carries import Carry, flat, here, shared, traced_step
 from tapec.containers import Structure
 from tapec.eager import eager_scan
 from tapec.errors import ShapeError, TraceError
-from tapec.ir import ArrayType
+from tapec.ir import ArrayType, Dim, Extent
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.control import scan as scan_op
@@ -34,15 +34,16 @@ def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
     xs: Any = None,
-    length: int | None = None,
+    length: Extent | None = None,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
     """Run `carry, y = f(carry, x)` along the first axis of `xs`: `(carry, stacked ys)`.
 
     init, and what `f` returns: any containers of arrays and numbers. xs: containers of
-    arrays with one length, or None with `length` steps. reverse: from the last element
-    to the first; `ys[t]` still belongs to `xs[t]`. A carry keeps its shape and dtype;
-    one that starts as a Python number takes the dtype that the first step gives it.
+    arrays with one length, which may be symbolic, or None with `length` steps.
+    reverse: from the last element to the first; `ys[t]` still belongs to `xs[t]`. A
+    carry keeps its shape and dtype; one that starts as a Python number takes the dtype
+    that the first step gives it.
 
     ShapeError, DTypeError or TraceError if the carry comes back as something else.
 
@@ -54,14 +55,14 @@ def scan(
     x_leaves, x_structure = flat(xs)
     steps = _steps(x_leaves, x_structure, length)
     if state.recording is None:
-        return eager_scan(f, init, x_leaves, x_structure, steps, reverse)
+        return eager_scan(f, init, x_leaves, x_structure, int(steps), reverse)
     leaves, structure = flat(init)
     start = [as_tensor(x) for x in leaves]
     inputs = [as_tensor(x) for x in x_leaves]
     carry = Carry("scan", start, structure)
     elements = [ArrayType(x.dtype, x.shape[1:]) for x in inputs]
     step = traced_step("scan", f, carry, elements, x_structure, function_code(f))
-    if steps == 0:
+    if not isinstance(steps, Dim) and steps == 0:
         outputs = [
             as_tensor(np.zeros((0, *r.shape), r.dtype))
             for r in step.function.results[carry.size :]
@@ -81,10 +82,10 @@ def scan(
     )
 
 
-def _steps(leaves: list[Any], structure: Any, length: int | None) -> int:
+def _steps(leaves: list[Any], structure: Any, length: Extent | None) -> Extent:
     """The number of steps that the inputs and `length` agree on."""
     paths = [f"xs{path}" for path in structure.paths()]
-    found = {} if length is None else {"length": int(length)}
+    found: dict[str, Extent] = {} if length is None else {"length": as_extent(length)}
     for path, x in zip(paths, leaves, strict=True):
         shape = np.shape(x)
         if not shape:
@@ -93,10 +94,16 @@ def _steps(leaves: list[Any], structure: Any, length: int | None) -> int:
         found[path] = shape[0]
     if not found:
         raise here(TraceError("scan: give xs or length"))
-    if len(set(found.values())) > 1:
+    first, *others = found.values()
+    if any(n != first for n in others):
         listed = ", ".join(f"{k} {v}" for k, v in found.items())
         raise here(ShapeError(f"scan: lengths differ: {listed}"))
-    return next(iter(found.values()))
+    return first
+
+
+def as_extent(n: Any) -> Extent:
+    """A number of steps: an integer, or an extent known when the program runs."""
+    return n if isinstance(n, Dim) else int(n)
 
 
 def _started(start: list[Tensor], carry: Carry) -> list[Tensor]:
@@ -140,9 +147,10 @@ def fori_loop(
         i, carry = c
         return (i + 1, body(i, carry)), None
 
-    first, steps = int(lower), max(0, int(upper) - int(lower))
-    (_, last), _ = scan(step, (first, init), length=steps)
-    return last
+    first, last = as_extent(lower), as_extent(upper)
+    steps = last - first if last > first else 0
+    (_, found), _ = scan(step, (first, init), length=steps)
+    return found
 
 
 def while_loop(

@@ -11,6 +11,7 @@ import numpy as np
 from tapec.ir import ArrayType, Function, Value
 from tapec.native.control_code import routine
 from tapec.native.inner import Inner, Words
+from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, Plan
 
 __all__ = ["Control", "control"]
@@ -180,10 +181,12 @@ STEPS: dict[str, type[Control]] = {
 def control(op: Value) -> Control | None:
     """The step of a loop or branch; None for any other op.
 
-    NoNative if a body has steps in Python.
+    NoNative if a body has steps in Python, or nothing to do.
     """
     made = STEPS.get(op.prim.name)
     if made is None:
         return None
+    if made is Scan and op.attr("length") == 0:
+        raise NoNative("a loop without steps")
     bodies = [Inner(v) for _, v in op.attrs if isinstance(v, Function)]
     return made(op, bodies)

@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from tapec.ir import Function, Value
+from tapec.ir import Dim, Function, Value
 from tapec.native.layout import NoNative, real_dtype, register_type
-from tapec.native.loop_body import TINY, Elements, Region, Target, is_stacked
+from tapec.native.loop_body import (
+    TINY,
+    Elements,
+    Region,
+    Target,
+    at_most,
+    is_stacked,
+)
 from tapec.native.math.short import SHORT, call_short
 from tapec.native.places import Axis, Place
 from tapec.native.scalars import Builder, Scalar
@@ -60,7 +67,7 @@ class Block:
 
     def started(self, operand: Value) -> Registers:
         """The elements of an operand."""
-        if operand.type.size > TINY:
+        if not at_most(operand.type.size, TINY):
             raise NoNative("a carry too large for registers")
         return self.outer.all_of(operand)
 
@@ -69,6 +76,7 @@ class Block:
         outer = self.outer.b
         b = LoopBuilder([*outer.scopes, at], outer.lines)
         b.axes, b.places = dict(outer.axes), dict(outer.places)
+        b.extents = outer.extents
         return b
 
     def phi(self, b: Builder, x: Scalar) -> Scalar:
@@ -135,8 +143,7 @@ class Counted(Block):
         phis = self.phis(b, start)
         self._enter(region, phis)
         following = self._fill(region, places)
-        self._close(at, counter, flat(phis), flat(start), flat(following))
-        return self.outside(following)
+        return self.outside(self._close(at, counter, phis, start, following))
 
     @property
     def time(self) -> Place:
@@ -175,19 +182,30 @@ class Counted(Block):
         return [region.all_of(v) for v in results[: self.carries]]
 
     def _close(
-        self, at: Any, counter: Any, phis: Registers, start: Registers, last: Registers
-    ) -> None:
+        self, at: Any, counter: Any, phis: list[Registers], start: list[Registers],
+        last: list[Registers],
+    ) -> list[Registers]:  # fmt: skip
+        """Back to the first block or out; the last carries."""
         before, latch, head = self.before.block, at.block, counter.parent
         following = at.add(counter, ir.Constant(INT, 1), flags=("nuw", "nsw"))
         counter.add_incoming(ir.Constant(INT, 0), before)
         counter.add_incoming(following, latch)
-        join(phis, start, before)
-        join(phis, last, latch)
+        join(flat(phis), flat(start), before)
+        join(flat(phis), flat(last), latch)
         after = self.before.append_basic_block("done")
-        again = at.icmp_unsigned("<", following, ir.Constant(INT, self.length))
-        at.cbranch(again, head, after)
-        self.before.branch(head)
+        length = self.outer.b.extents.value(self.length)
+        at.cbranch(at.icmp_unsigned("<", following, length), head, after)
+        if not isinstance(self.length, Dim):
+            self.before.branch(head)
+            self.before.position_at_end(after)
+            return last
+        some = self.before.icmp_unsigned("!=", length, ir.Constant(INT, 0))
+        self.before.cbranch(some, head, after)
         self.before.position_at_end(after)
+        found = self.phis(self.outer.b, last)
+        join(flat(found), flat(start), before)
+        join(flat(found), flat(last), latch)
+        return found
 
 
 class Branches(Block):
@@ -224,7 +242,7 @@ class Branches(Block):
         return x.value
 
     def _result(self, region: Region, value: Value) -> Registers:
-        if value.type.size > TINY:
+        if not at_most(value.type.size, TINY):
             raise NoNative("a result too large for registers")
         return region.all_of(value)
 

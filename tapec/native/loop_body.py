@@ -11,7 +11,7 @@ import numpy as np
 from llvmlite import ir
 
 from tapec import primitive as lowerings
-from tapec.ir import ArrayType, Function, Value
+from tapec.ir import ArrayType, Dim, Extent, Function, Value, never_negative
 from tapec.native import accumulate, memory
 from tapec.native.access import Access
 from tapec.native.layout import NoNative, memory_type
@@ -20,7 +20,7 @@ from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
 from tapec.native.space import aligned, is_serial, squeezed
 
-__all__ = ["TINY", "Elements", "Index", "Region", "Target", "is_stacked"]
+__all__ = ["TINY", "Elements", "Index", "Region", "Target", "at_most", "is_stacked"]
 
 INT = ir.IntType(64)
 POSITION = np.dtype(np.int64)
@@ -58,10 +58,13 @@ class Elements:
         def at(region: Region, index: Index) -> Scalar:
             b = region.b
             pairs = zip(index, type_.shape, strict=True)
-            if any(i.low < 0 or i.high >= n for i, n in pairs):
+            if not all(
+                never_negative(i.low) and never_negative(n - 1 - i.high)
+                for i, n in pairs
+            ):
                 raise NoNative("an index that may lie outside")
             late = Builder([b.scopes[depth]] * depth + [*b.scopes[depth:]], b.lines)
-            late.axes = b.axes
+            late.axes, late.extents = b.axes, b.extents
             offset = first + memory.flat(type_.shape, index)
             x = memory.load(late, buffer, type_.dtype, offset)
             return Scalar(b, x.dtype, x.parts, max(x.depth, depth))
@@ -78,6 +81,11 @@ class Elements:
             return elements[memory.flat(shape, index).constant]
 
         return cls(at)
+
+
+def at_most(n: Extent, bound: int) -> bool:
+    """Whether an extent is known, and small."""
+    return not isinstance(n, Dim) and n <= bound
 
 
 def indices(shape: tuple[int, ...]) -> list[list[Place]]:
@@ -186,7 +194,7 @@ class Region:
     def _reduced(self, value: Value, index: Index) -> Scalar:
         (a,) = value.args
         axes = value.attr("axis")
-        if math.prod(a.shape[axis] for axis in axes) > TINY:
+        if not at_most(math.prod(a.shape[axis] for axis in axes), TINY):
             raise NoNative("a long reduction")
         kept = iter(index)
         where = [None if axis in axes else next(kept) for axis in range(len(a.shape))]
@@ -202,7 +210,8 @@ class Region:
 
     def _product(self, value: Value, index: Index) -> Scalar:
         x, y = value.args
-        if value.prim.name != "matmul" or x.shape[-1] > TINY or not x.shape[-1]:
+        inside = x.shape[-1]
+        if value.prim.name != "matmul" or not (at_most(inside, TINY) and inside):
             raise NoNative(value.prim.name)
         self._spend(2 * x.shape[-1])
         *batch, row, column = index
@@ -236,7 +245,7 @@ class Region:
                 self._control(op, BLOCKS[op.prim.name](self, op), targets)
             elif op.prim.effect:
                 raise NoNative(op.prim.name)
-            elif isinstance(op.type, ArrayType) and op.type.size <= TINY:
+            elif isinstance(op.type, ArrayType) and at_most(op.type.size, TINY):
                 self.all_of(op)
 
     def _control(self, op: Value, block: Any, targets: Mapping[Value, Target]) -> None:
@@ -259,7 +268,7 @@ class Region:
 
     def _scratch(self, type_: ArrayType) -> Target:
         """Memory for what an inner loop stacks up."""
-        if type_.nbytes > SCRATCH:
+        if not at_most(type_.nbytes, SCRATCH):
             raise NoNative("an inner loop with large outputs")
         entry = self.b.scopes[0].function.entry_basic_block
         at = ir.IRBuilder(entry)
@@ -273,7 +282,7 @@ class Region:
 
     def store(self, value: Value, target: Target) -> None:
         """Write all elements of a value."""
-        if value.type.size > TINY:
+        if not at_most(value.type.size, TINY):
             raise NoNative("an output too large for registers")
         buffer, first = target
         for number, x in enumerate(self.all_of(value)):

@@ -17,6 +17,7 @@ from llvmlite import ir
 
 from tapec.ir import Emitter, Function, TupleType, Value, dims_of, placed
 from tapec.native import engine, kernels
+from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
 from tapec.native.loop_body import Elements, Region, is_stacked
 from tapec.native.loop_record import BLOCKS
@@ -43,18 +44,25 @@ def is_loop(body: Function) -> bool:
 
 
 def _emit(module: Any, body: Function, name: str) -> None:
-    inner = declare(module, len(body.params) + len(body.results), name)
-    at = ir.IRBuilder(inner.append_basic_block("entry"))
-    region = Region(Builder([at]), body)
+    count = len(body.params) + len(body.results)
+    names = dims_of(body)
+    inner = declare(module, count, name, names)
+    entry = ir.IRBuilder(inner.append_basic_block("entry"))
+    at = ir.IRBuilder(inner.append_basic_block("start"))
+    b = Builder([at])
+    b.extents = Extents(dict(zip(names, inner.args[count:], strict=True)), entry)
+    region = Region(b, body)
     for param, buffer in zip(body.params, inner.args, strict=False):
         region.elements[param] = Elements.in_memory(buffer, param.type)
-    buffers = inner.args[len(body.params) :]
+    buffers = inner.args[len(body.params) : count]
     targets = {r: (b, place(0)) for r, b in zip(body.results, buffers, strict=True)}
     region.emit(targets)
     for result, target in targets.items():
         if not is_stacked(result):
             region.store(result, target)
     at.ret(ir.Constant(STATUS, 0))
+    entry.position_at_end(entry.block)
+    entry.branch(inner.basic_blocks[1])
     emit_entry(module, inner, name)
 
 
@@ -96,8 +104,6 @@ def _kernel(op: Value) -> Function:
 @lru_cache(maxsize=1024)
 def fits(kernel: Function) -> bool:
     """Whether the kernel can be emitted: tried in a module that is thrown away."""
-    if dims_of(kernel):
-        return False
     try:
         _emit(engine.new_module("trial"), kernel, "trial")
     except NoNative:

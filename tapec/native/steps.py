@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tapec import primitive as lowerings
-from tapec.ir import Function, TupleType, Value
+from tapec.ir import Dim, Function, TupleType, Value, dims_of
 from tapec.native.driver import driver
 from tapec.native.layout import NoNative
 from tapec.native.levels import folded_transpose
@@ -62,7 +62,8 @@ class Step:
         if self.kind == "kernel":
             moved *= 1 + len(self.op.attr("body").ops) // 8
         flops = self.product.flops if self.product else 0
-        return max(moved, flops, 4 * _operations(self.op))
+        operations: int = 4 * _operations(self.op)
+        return max(moved, flops, operations)
 
     def address(self, kernels: dict[Function, KernelCode]) -> int:
         """Its routine; 0 on the host."""
@@ -94,13 +95,17 @@ class Step:
         return []
 
 
-def _operations(op: Value) -> int:
+def _operations(op: Value) -> Any:
     """How many operations a loop runs, at least; 1 for anything else."""
-    inside = [
-        sum(map(_operations, fn.ops)) for fn in Function("", (), [op], ()).bodies()
-    ]
-    rounds: int = op.attr("length") if op.prim.name == "scan" else 1
-    return 1 + rounds * sum(inside)
+    inside: Any = 0
+    for fn in Function("", (), [op], ()).bodies():
+        inside += sum(map(_operations, fn.ops))
+    if op.prim.name == "scan":
+        inside = op.attr("length") * inside
+    sizes = dict(op.attrs).get("sizes")
+    if sizes and isinstance(inside, Dim):
+        inside = inside.at(dict(zip(dims_of(op.attr("body")), sizes, strict=True)))
+    return 1 + inside
 
 
 def make_steps(fn: Function) -> list[Step]:

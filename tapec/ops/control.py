@@ -14,7 +14,7 @@ import numpy as np
 
 from tapec.batching import Batch
 from tapec.interpret import evaluate
-from tapec.ir import ArrayType, Emitter, Function, TupleType, Value
+from tapec.ir import ArrayType, Dim, Emitter, Extent, Function, TupleType, Value
 from tapec.primitive import HOST, PRIMITIVES, Sample, primitive
 
 __all__ = ["Run", "run_scan", "scan"]
@@ -44,10 +44,10 @@ def result_types(body: Function) -> list[ArrayType]:
 
 
 def _scan_type(
-    *types: ArrayType, body: Function, carries: int, invariants: int, length: int,
+    *types: ArrayType, body: Function, carries: int, invariants: int, length: Extent,
     reverse: bool,
 ) -> TupleType:  # fmt: skip
-    if length < 1:
+    if not isinstance(length, Dim) and length < 1:
         raise TypeError(f"scan: length {length}; there is at least one step")
     shared = carries + invariants
     params, results = param_types(body), result_types(body)
