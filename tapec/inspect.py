@@ -1,19 +1,16 @@
-"""`inspect`: what was recorded, what each pass did and why, what became native code.
-
-The only importer of `viz`, and only when a picture is asked for.
-"""
+"""`inspect`: what was recorded, what each pass did and why, what became native code."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tapec.errors import excerpt
 from tapec.ir import Function, Placed, Replaced, Value, logged
 from tapec.passes import pipeline
 from tapec.passes.batch import looped
+from tapec.pictures import Pictures
 from tapec.text import format_module
 
 __all__ = ["Inspection", "Stage", "inspect"]
@@ -50,7 +47,7 @@ def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
     return fun.inspect(*args, **kw)  # type: ignore[no-any-return]
 
 
-class Inspection:
+class Inspection(Pictures):
     """Every stage of a program, as functions, text and pictures.
 
     stages: name -> `Function`: "recorded", then each pass in order; "optimized" names
@@ -231,35 +228,6 @@ class Inspection:
         from tapec.profiling import profile
 
         return profile(self.program, self.inputs, budget)
-
-    # pictures
-
-    def graph(self, stage: str = "recorded") -> Any:
-        """The `tapec-graph/1` form that every picture is made from."""
-        from tapec.viz.graph import from_function
-
-        return from_function(self.stage(stage))
-
-    def svg(self, path: str | Path | None = None, stage: str = "dce") -> str:
-        """The picture of a stage as SVG text, written to `path` when there is one."""
-        from tapec.viz.svg import render
-
-        text = render(self.graph(stage))
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
-
-    def dot(self, stage: str = "dce") -> str:
-        """The picture of a stage as Graphviz source."""
-        from tapec.viz.dot import to_dot
-
-        return to_dot(self.graph(stage))
-
-    def to_networkx(self, stage: str = "recorded") -> Any:
-        """A stage as a `networkx.DiGraph`, values as nodes."""
-        from tapec.viz.networkx import to_networkx
-
-        return to_networkx(self.graph(stage))
 
     @property
     def looped(self) -> list[str]:

@@ -34,7 +34,8 @@ LAYERS = (
     {"programs"},
     {"profiling"},
     {"compiled", "direct", "methods"}
-    | {"inspect", "transform", "control", "branching", "eager", "custom", "recompute"}
+    | {"inspect", "pictures"}
+    | {"transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
@@ -46,7 +47,7 @@ LAYERS = (
 FREE = {"demo", "doctor"}
 
 # These have a single importer, and it imports them lazily.
-ONLY_LAZILY_FROM = {"viz": "inspect", "demo": "cli"}
+ONLY_LAZILY_FROM = {"viz": "pictures", "demo": "cli"}
 
 # (module, unit): reason. Holds for imports inside functions and under TYPE_CHECKING,
 # never for one that runs at import time. An entry that is no longer needed fails.
@@ -226,17 +227,17 @@ def test_exceptions_are_needed():
         (
             "tapec.passes.cse",
             "from tapec.viz import dot",
-            ["tapec.passes.cse imports tapec.viz.dot; only inspect may"],
+            ["tapec.passes.cse imports tapec.viz.dot; only pictures may"],
         ),
         (
-            "tapec.inspect",
+            "tapec.pictures",
             "from tapec import viz",
-            ["tapec.inspect imports tapec.viz at import time"],
+            ["tapec.pictures imports tapec.viz at import time"],
         ),
         (
             "tapec.ir",
             "from importlib import import_module\nimport_module('tapec.viz.dot')",
-            ["tapec.ir imports tapec.viz.dot; only inspect may"],
+            ["tapec.ir imports tapec.viz.dot; only pictures may"],
         ),
         (
             "tapec.tape",
@@ -244,7 +245,7 @@ def test_exceptions_are_needed():
             ["tapec.tape imports tapec.helpers, which has no place in LAYERS"],
         ),
         ("tapec.ir.function", "def __repr__(fn):\n    from tapec.text import form", []),
-        ("tapec.inspect", "def svg():\n    from . import viz", []),
+        ("tapec.pictures", "def svg():\n    from . import viz", []),
         ("tapec.demo.train", "import tapec\nfrom tapec import viz", []),
     ],
 )

@@ -1,0 +1,102 @@
+"""The pictures and files of a stage: SVG, PNG, PDF, DOT, Mermaid, GraphML, JSON.
+
+The only importer of `viz`, and only when a picture is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tapec.ir import Function
+
+__all__ = ["Pictures"]
+
+Target = str | Path | None
+
+
+class Pictures:
+    """Methods of what has stages. Each returns its text or bytes, and writes `path`."""
+
+    def stage(self, name: str) -> Function:
+        """The function after the pass `name`."""
+        raise NotImplementedError
+
+    def graph(self, stage: str = "recorded") -> Any:
+        """The `tapec-graph/1` form that every picture is made from."""
+        from tapec.viz.graph import from_function
+
+        return from_function(self.stage(stage))
+
+    def svg(
+        self, path: Target = None, stage: str = "dce", *, engine: str = "auto"
+    ) -> str:
+        """The picture of a stage as SVG.
+
+        engine: "auto" (Graphviz up to 1,000 nodes, else the layouter of tapec),
+        "graphviz" (as a package), "dot" (the program on the PATH) or "mirror".
+        """
+        from tapec.viz.svg import render
+
+        return _written(path, render(self.graph(stage), engine))
+
+    def png(
+        self, path: Target = None, stage: str = "dce", *, scale: float = 2.0
+    ) -> bytes:
+        """The picture of a stage as PNG, `scale` pixels per unit of the SVG.
+
+        ModuleNotFoundError without the extra `tapec[png]`.
+        """
+        from tapec.viz.raster import png
+
+        return _written_bytes(path, png(self.svg(stage=stage), scale))
+
+    def pdf(self, path: Target = None, stage: str = "dce") -> bytes:
+        """The picture of a stage as PDF, with lines and text.
+
+        ModuleNotFoundError without the extra `tapec[pdf]`.
+        """
+        from tapec.viz.raster import pdf
+
+        return _written_bytes(path, pdf(self.svg(stage=stage)))
+
+    def dot(self, path: Target = None, stage: str = "dce") -> str:
+        """The picture of a stage as Graphviz source."""
+        from tapec.viz.dot import to_dot
+
+        return _written(path, to_dot(self.graph(stage)))
+
+    def mermaid(self, path: Target = None, stage: str = "dce") -> str:
+        """The graph of a stage as a Mermaid flowchart, for Markdown."""
+        from tapec.viz.mermaid import to_mermaid
+
+        return _written(path, to_mermaid(self.graph(stage)))
+
+    def graphml(self, path: Target = None, stage: str = "dce") -> str:
+        """The graph of a stage as GraphML, for Gephi, yEd, Cytoscape."""
+        from tapec.viz.graphml import to_graphml
+
+        return _written(path, to_graphml(self.graph(stage)))
+
+    def json(self, path: Target = None, stage: str = "recorded") -> str:
+        """The graph of a stage as `tapec-graph/1` JSON."""
+        return _written(path, json.dumps(self.graph(stage), indent=1) + "\n")
+
+    def to_networkx(self, stage: str = "recorded") -> Any:
+        """A stage as a `networkx.DiGraph`, values as nodes."""
+        from tapec.viz.networkx import to_networkx
+
+        return to_networkx(self.graph(stage))
+
+
+def _written(path: Target, text: str) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+def _written_bytes(path: Target, data: bytes) -> bytes:
+    if path is not None:
+        Path(path).write_bytes(data)
+    return data
