@@ -22,6 +22,7 @@ from tapec.batching import Batch
 from tapec.errors import TraceError, at
 from tapec.ir import NO_META, ArrayType, Function, Meta, TupleType, Value
 from tapec.ops.cast import copy
+from tapec.ops.effects import check
 from tapec.passes.rules import filled
 from tapec.recording import Recording, Trace, recording_in
 from tapec.tensor import FUNCTIONS, Tensor
@@ -154,6 +155,9 @@ class _Engine:
     def visit(self, op: Value) -> None:
         """Record what `op` becomes."""
         args = [self.env[a] for a in op.args]
+        if op.prim.effect and not self.rec.is_trace and op.prim is not check:
+            self._at_once(op, args)
+            return
         if all(type(a) is Value for a in args):
             if op.prim.effect and not self.rec.is_trace:
                 return  # a tape computes what is looked at: there is nothing to check
@@ -167,6 +171,11 @@ class _Engine:
         self.env[op] = new
         if type(op.type) is not TupleType:
             self._uids[op.uid] = _value(new).uid
+
+    def _at_once(self, op: Value, args: Sequence[Any]) -> None:
+        """A tape runs nothing but what is looked at: this is a look."""
+        tensors = [Tensor(self.rec, a, a.type) if type(a) is Value else a for a in args]
+        op.prim.reference(*[t.array for t in tensors], **dict(op.attrs))
 
     def _batched(self, op: Value, args: Sequence[Any]) -> Any:
         """The result of an op with operands that have the new axis."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from tapec.ir import Function, Value, logged
+from tapec.ir import Function, Value, logged, quiet
 from tapec.ops.const import const, with_constants
 from tapec.passes.cse import cse
 from tapec.passes.dce import dce
@@ -102,7 +102,11 @@ class Joint:
 
 @remembered
 def joint(body: Function, seeded: tuple[int, ...], wrt: tuple[int, ...]) -> Joint:
-    """Differentiate results `seeded` of a body with respect to parameters `wrt`."""
+    """Differentiate results `seeded` of a body with respect to parameters `wrt`.
+
+    What the body prints and asserts is left to the forward loop.
+    """
+    body = quiet(body)
     trace = Trace.extending(body)
     seeds: dict[Value, Tensor] = {}
     with recording_in(trace):
@@ -137,6 +141,7 @@ def shortened(body: Function, seeded: tuple[int, ...], wrt: tuple[int, ...]) -> 
     moving = [body.results[i] for i in seeded] + [body.params[i] for i in wrt]
     if not all(v.type.shape == () and v.dtype.kind == "f" for v in moving):
         return plain
+    body = quiet(body)
     trace = Trace.extending(body)
     total: dict[int, Any] = {}
     with recording_in(trace):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tapec.bodies import replay
-from tapec.ir import Function, Value
+from tapec.ir import Function, Value, quiet
 from tapec.ops.checkpoint import barrier
 from tapec.passes.vjp import backpropagate
 from tapec.recording import state
@@ -22,7 +22,7 @@ def checkpoint_vjp(
     assert rec is not None
     again: list[Tensor] = [barrier(x, *cts) for x in inputs]
     start = len(rec.values)
-    results = replay(rec, body, again)
+    results = replay(rec, quiet(body), again)
     ops = rec.values[start:]
     seeds: dict[Value, Tensor] = {}
     for r, ct in zip(results, cts, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tapec.ir import Extent, Function, Value
+from tapec.ir import Extent, Function, Value, quiet
 from tapec.ops.const import with_constants
 from tapec.ops.control import scan
 from tapec.passes.body_vjp import remembered, tidy
@@ -31,7 +31,11 @@ class Pushed(NamedTuple):
 
 @remembered
 def pushed(body: Function, moving: tuple[int, ...]) -> Pushed:
-    """Differentiate a body along directions of the parameters `moving`."""
+    """Differentiate a body along directions of the parameters `moving`.
+
+    What the body prints and asserts is left to the loop without tangents.
+    """
+    body = quiet(body)
     trace = Trace.extending(body)
     tangents: dict[Value, Tensor] = {}
     for i in moving:

@@ -10,6 +10,8 @@ from tapec.branching import cond, switch
 from tapec.checking import check_grads
 from tapec.control import fori_loop, scan, while_loop
 from tapec.custom import custom_gradient, stop_gradient
+from tapec.debugging import assert_
+from tapec.debugging import print_ as print
 from tapec.derivatives import hessian, jacfwd, jacobian, jacrev
 from tapec.errors import (
     DTypeError,
@@ -47,6 +49,7 @@ __all__ = [
     "UnconnectedGradients",
     "UnsupportedError",
     "Variable",
+    "assert_",
     "check_grads",
     "checkpoint",
     "cond",
@@ -64,6 +67,7 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "print",
     "random",
     "recompute_grad",
     "scan",

@@ -17,6 +17,7 @@ __all__ = [
     "UnsupportedError",
     "at",
     "excerpt",
+    "note_place",
 ]
 
 
@@ -89,6 +90,15 @@ def at(error: TapecError, loc: Any) -> TapecError:
     if place and place not in str(error):
         error.args = (f"{error}\n{place}",)
     return error
+
+
+def note_place(error: BaseException, loc: Any) -> None:
+    """Note the user's line on an error that an op raised as it ran (once)."""
+    place = excerpt(loc)
+    if place and not any(
+        note.startswith("  ") for note in getattr(error, "__notes__", ())
+    ):
+        error.add_note(place)
 
 
 def _short(filename: str) -> str:

@@ -38,6 +38,7 @@ LAYERS = (
     | {"transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
+    | {"debugging"}
     | {"tape", "tape_gradient", "tape_sources", "jacobians"},
     {"tf"},
     {"tapec", "cli", "__main__", "demo", "doctor", "show"},

@@ -21,6 +21,7 @@ __all__ = [
     "logged",
     "placed",
     "prune",
+    "quiet",
     "renumber",
     "rewrite",
     "substitute",
@@ -178,6 +179,24 @@ def prune(fn: Function) -> Function:
     if len(kept) == len(fn.ops):
         return fn
     return Function(fn.name, fn.params, reversed(kept), fn.results)
+
+
+def quiet(fn: Function) -> Function:
+    """`fn` without its effects, nor those of its bodies: to compute something again."""
+    if not any(map(has_effect, fn.ops)):
+        return fn
+    quieter = fn.with_(ops=[op for op in fn.ops if not op.prim.effect])
+
+    def rule(op: Value, emit: Emitter) -> Value:
+        if not has_effect(op):
+            return emit.keep(op)
+        attrs = tuple(
+            (name, quiet(v) if isinstance(v, Function) else v) for name, v in op.attrs
+        )
+        made = Value(op.prim, op.args, attrs, op.type, op.uid, op.name, op.meta)
+        return emit.keep(made)
+
+    return rewrite(quieter, rule)
 
 
 def renumber(fn: Function) -> Function:

@@ -8,6 +8,7 @@ so the reference only accepts the value.
 from __future__ import annotations
 
 import sys
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tapec.errors import CheckFailed, DTypeError, ShapeError, TraceError
 from tapec.ir import ArrayType, TupleType
 from tapec.primitive import HOST, NO_RESULT, no_samples, primitive
 
-__all__ = ["assert_", "assign", "check", "print_"]
+__all__ = ["assert_", "assign", "check", "filled", "print_"]
 
 
 def _check_type(t: ArrayType, *, expected: bool | int) -> TupleType:
@@ -56,20 +57,23 @@ check = primitive(
 )
 
 
-def _assert_type(t: ArrayType, *, message: str = "") -> TupleType:
+def _assert_type(t: ArrayType, *types: ArrayType, message: str = "") -> TupleType:
     if t.dtype.kind != "b":
         raise DTypeError(f"assert: the operand is not boolean but {t!r}")
+    if types:
+        _places("assert", message, types)
     return NO_RESULT
 
 
-def _assert(value: Any, *, message: str = "") -> None:
-    if not np.all(value):
-        raise AssertionError(message)
+def _assert(holds: Any, *values: Any, message: str = "") -> None:
+    if not np.all(holds):
+        raise AssertionError(filled(message, values) if values else message)
 
 
 assert_ = primitive(
     name="assert",
-    doc="Raise AssertionError unless every element is true.",
+    doc="Raise AssertionError unless every element of the first operand is true; the "
+    "others fill the `{}` of the message, as in `print`.",
     reference=_assert,
     type_rule=_assert_type,
     vjp=None,
@@ -111,27 +115,57 @@ assign = primitive(
 )
 
 
+# --- text with values in it ---------------------------------------------------
+
+
+def _places(op: str, text: str, types: tuple[Any, ...]) -> None:
+    """TypeError unless there are as many `{}` as values."""
+    try:
+        fields = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+    except ValueError as error:
+        raise TypeError(f"{op}: {error} in {text!r}; write {{{{ for a brace") from None
+    if any(fields):
+        raise TypeError(f"{op}: places are {{}} or {{:.3f}}, not {{{max(fields)}}}")
+    if len(fields) != len(types):
+        raise TypeError(f"{op}: {len(types)} values for {len(fields)} places")
+
+
+def filled(text: str, values: tuple[Any, ...]) -> str:
+    """`text` with its places, `{}` or `{:.3f}`, replaced in order; `{{` is a brace."""
+    left = iter(values)
+    parts = []
+    for literal, name, spec, conversion in Formatter().parse(text):
+        parts.append(literal)
+        if name is not None:
+            parts.append(_shown(next(left), spec or "", conversion))
+    return "".join(parts)
+
+
+def _shown(value: Any, spec: str, conversion: str | None) -> str:
+    """One value; a specification is for each element of an array."""
+    if conversion == "r":
+        return format(repr(value), spec)
+    if not spec:
+        return str(value)
+    if np.ndim(value) == 0:
+        return format(np.asarray(value).item(), spec)
+    formats: Any = {"all": lambda x: format(x.item(), spec)}
+    return np.array2string(value, formatter=formats)
+
+
 def _print_type(*types: ArrayType, text: str = "{}") -> TupleType:
-    _filled(text, types)
+    _places("print", text, types)
     return NO_RESULT
 
 
 def _print(*values: Any, text: str = "{}") -> None:
-    sys.stdout.write(_filled(text, values) + "\n")
-
-
-def _filled(text: str, values: tuple[Any, ...]) -> str:
-    """`text` with its `{}` replaced in order; other braces stay as they are."""
-    parts = text.split("{}")
-    if len(parts) != len(values) + 1:
-        raise TypeError(f"print: {len(values)} values for {len(parts) - 1} places")
-    shown = [str(value) for value in values]
-    return parts[0] + "".join(a + b for a, b in zip(shown, parts[1:], strict=True))
+    sys.stdout.write(filled(text, values) + "\n")
 
 
 print_ = primitive(
     name="print",
-    doc="Write a line to the standard output, `{}` replaced by the values.",
+    doc="Write a line to the standard output; each `{}`, or `{:.3f}` with a format "
+    "specification of Python's, is replaced by a value.",
     reference=_print,
     type_rule=_print_type,
     vjp=None,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.debugging.printing import escaped
 from tapec.operators import Operators, looked
 from tapec.ops.effects import print_
 from tapec.recording import state
@@ -33,8 +34,9 @@ def print(
     """Write a line; in a compiled function at each call."""
     rec = state.recording
     if rec is not None and rec.is_trace and output_stream is None:
-        shown = ["{}" if isinstance(x, Operators) else str(x) for x in inputs]
-        print_(*[x for x in inputs if isinstance(x, Operators)], text=sep.join(shown))
+        shown = ["{}" if isinstance(x, Operators) else escaped(str(x)) for x in inputs]
+        values = [x for x in inputs if isinstance(x, Operators)]
+        print_(*values, text=escaped(sep).join(shown))
         return
     for x in inputs:
         if isinstance(x, Operators):
