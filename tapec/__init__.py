@@ -26,6 +26,7 @@ from tapec.forward import hvp, jvp
 from tapec.inspect import inspect
 from tapec.linear import linearize, vjp
 from tapec.recompute import checkpoint, recompute_grad
+from tapec.settings import config
 from tapec.sparse import sparse_hessian, sparse_jacobian
 from tapec.spec import spec
 from tapec.tangent_rules import custom_jvp
@@ -53,6 +54,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "cond",
+    "config",
     "constant",
     "custom_gradient",
     "custom_jvp",

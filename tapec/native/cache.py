@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from tapec.ir import Function
 from tapec.native import engine
+from tapec.native.split import split_of
 
 __all__ = ["Kernel", "KernelCode", "kernels_for"]
 
@@ -17,11 +18,17 @@ _known: WeakValueDictionary[Function, KernelCode]
 
 
 class KernelCode:
-    """The code of a body: its address, and its text on request."""
+    """The code of a body: where it begins, and its text on request.
 
-    def __init__(self, body: Function, address: int, library: engine.Library) -> None:
+    chunk, join: of a kernel that can be split; else 0.
+    """
+
+    def __init__(self, body: Function, name: str, library: engine.Library) -> None:
         self.body = body
-        self.address = address
+        self.address = library.address(name)
+        self.chunk, self.join = (
+            library.address(end) if end else 0 for end in _split_names(body, name)
+        )
         self._library = library  # the code lives as long as this
 
     @cached_property
@@ -44,13 +51,18 @@ class KernelCode:
 
 
 class Kernel(NamedTuple):
-    """A kernel of a program, under the name that it has in the program's text."""
+    """A kernel of a program, under the name that it has in the program's text.
+
+    chunks: how many parts threads share; 1 for a kernel that one thread runs.
+    """
 
     name: str
     code: KernelCode
+    chunks: int = 1
 
     def __repr__(self) -> str:
-        return f"<kernel {self.name}: {len(self.body.ops)} ops>"
+        shared = f", {self.chunks} chunks" if self.chunks > 1 else ""
+        return f"<kernel {self.name}: {len(self.body.ops)} ops{shared}>"
 
     @property
     def body(self) -> Function:
@@ -66,6 +78,17 @@ class Kernel(NamedTuple):
     def assembly(self) -> str:
         """Assembly."""
         return self.code.assembly
+
+
+def _split_names(body: Function, name: str) -> tuple[str, str]:
+    """The functions besides `name` itself; empty where there is none."""
+    from tapec.native.joining import CHUNK, JOIN
+    from tapec.native.loops import is_loop
+
+    split = None if is_loop(body) else split_of(body)
+    if split is None:
+        return "", ""
+    return name + CHUNK, name + JOIN if split.partial else ""
 
 
 _known = WeakValueDictionary()
@@ -87,8 +110,10 @@ def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:
                 for name, body in zip(names, new, strict=True):
                     emit_kernel(module, body, name)
 
-            library = engine.compiled(("kernels", *new), emit, names)
-            for name, body in zip(names, new, strict=True):
-                code = KernelCode(body, library.address(name), library)
-                _known[body] = found[body] = code
+            pairs = list(zip(names, new, strict=True))
+            ends = [end for name, body in pairs for end in _split_names(body, name)]
+            exports = [*names, *filter(None, ends)]
+            library = engine.compiled(("kernels", *new), emit, exports)
+            for name, body in pairs:
+                _known[body] = found[body] = KernelCode(body, name, library)
     return {body: code for body, code in found.items() if code is not None}

@@ -27,7 +27,8 @@ from tapec.native.platform import HEADERS
 
 __all__ = ["CHECK_FAILED", "ODD", "Driver", "driver"]
 
-INT, WORD, POINTER = ir.IntType(64), ir.IntType(32), ir.PointerType()
+INT, WORD, BYTE = (ir.IntType(n) for n in (64, 32, 8))
+POINTER = ir.PointerType()
 CHECK_FAILED = 1
 ODD = 3
 STEP = ir.FunctionType(WORD, [POINTER, POINTER])

@@ -62,7 +62,8 @@ class Inner:
     def _tabulate(self) -> Words:
         words: list[int] = []
         for step in self.steps:
-            words += self._row(step.address(self._kernels), step.indices(self.plan))
+            told = step.indices(self.plan, self._kernels)
+            words += self._row(step.address(self._kernels), told)
         copy = driver().library.address("copy")
         for value, slot in self.plan.copies:
             row = [self.plan.slot(value), slot, value.type.nbytes]

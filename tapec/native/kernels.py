@@ -18,11 +18,11 @@ from llvmlite import ir
 
 from tapec import primitive as lowerings
 from tapec.ir import Dim, Function, Value, dims_of
-from tapec.native import accumulate, debug, memory, reduction, serial
+from tapec.native import accumulate, debug, joining, memory, reduction, serial
 from tapec.native.access import Access
 from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
-from tapec.native.nest import Loop, Nest
+from tapec.native.nest import Loop, Nest, Part
 from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
 from tapec.native.signature import STATUS, declare, emit_entry
@@ -34,6 +34,7 @@ from tapec.native.space import (
     reduced_axes,
     squeezed,
 )
+from tapec.native.split import Split, split_of
 
 __all__ = ["emit_kernel"]
 
@@ -45,9 +46,14 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
 
     lines: with debug information, in which line n is the op number n of the body.
     """
-    inner = declare(module, len(body.params) + len(body.results), name, dims_of(body))
-    Emission(inner, body, debug.lines_of(inner) if lines else None).emit()
-    emit_entry(module, inner, name)
+    split = split_of(body)
+    count = len(body.params) + len(body.results)
+    inner = declare(module, count, name, dims_of(body), ranged=split is not None)
+    Emission(inner, body, debug.lines_of(inner) if lines else None, split).emit()
+    if split is None:
+        emit_entry(module, inner, name)
+    else:
+        joining.emit(module, inner, body, name, split)
 
 
 class Emission:
@@ -57,8 +63,11 @@ class Emission:
     cleared: results that are accumulated in memory, and start from their identity.
     """
 
-    def __init__(self, function: Any, body: Function, lines: Any) -> None:
+    def __init__(
+        self, function: Any, body: Function, lines: Any, split: Split | None = None
+    ) -> None:
         self.function = function
+        self.split = split
         self.lines = lines
         self.body = body
         self.space = Space(body)
@@ -68,7 +77,9 @@ class Emission:
         count = len(body.params) + len(body.results)
         self.outputs = buffers[len(body.params) : count]
         at = ir.IRBuilder(function.append_basic_block("entry"))
-        sizes = dict(zip(dims_of(body), buffers[count:], strict=True))
+        names = dims_of(body)
+        given = buffers[count : count + len(names)]
+        sizes = dict(zip(names, given, strict=True))
         self.extents = Extents(sizes, at)
         self.b = self._builder([at])
         self.memo: dict[Any, Scalar] = {}
@@ -145,7 +156,10 @@ class Emission:
             loops.append(Loop(size, within=len(loops)))
             loops[-2] = loops[-2]._replace(step=block)
         self.axes = axes
-        self.nest = Nest(self.function, loops, self.extents)
+        part = None
+        if self.split is not None:
+            part = Part(self.split.depth, *self.function.args[-2:])
+        self.nest = Nest(self.function, loops, self.extents, part)
         self.b = self._builder(self.nest.before)
         depths = list(range(1, len(axes) + 1))
         if len(loops) > len(axes):

@@ -14,7 +14,7 @@ from llvmlite import ir
 from tapec.ir import Dim, Extent
 from tapec.native.extents import Extents
 
-__all__ = ["Loop", "Nest"]
+__all__ = ["Loop", "Nest", "Part"]
 
 INT = ir.IntType(64)
 
@@ -28,13 +28,28 @@ class Loop(NamedTuple):
     """Depth of the loop whose block of `extent` counts this one runs through."""
 
 
+class Part(NamedTuple):
+    """The loop at this depth runs from `begin` to `end` only: two LLVM integers."""
+
+    depth: int
+    begin: Any
+    end: Any
+
+
 class Nest:
     """counters: the LLVM value of each loop's counter, outermost first."""
 
-    def __init__(self, function: Any, loops: list[Loop], extents: Extents) -> None:
+    def __init__(
+        self,
+        function: Any,
+        loops: list[Loop],
+        extents: Extents,
+        part: Part | None = None,
+    ) -> None:
         self.function = function
         self.loops = loops
         self.extents = extents
+        self._part = part
         self.before = [ir.IRBuilder(function.append_basic_block("nest"))]
         self.entry = self.before[0].block
         self.counters: list[Any] = []
@@ -60,6 +75,8 @@ class Nest:
                 most = self.extents.value(whole)
                 least = outer.icmp_unsigned("<", stop, most)
                 stop = outer.select(least, stop, most)
+        if self._part is not None and depth == self._part.depth:
+            start, stop = self._part.begin, self._part.end
         head = self.function.append_basic_block(f"loop{depth}")
         builder = ir.IRBuilder(head)
         counter = builder.phi(INT, f"i{depth}")

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["HEADERS", "cpu", "has_half", "llvm_versions", "vector_width"]
+__all__ = [
+    "HEADERS",
+    "cpu",
+    "has_half",
+    "llvm_versions",
+    "pause_instruction",
+    "thread_functions",
+    "vector_width",
+]
 
 
 @lru_cache(maxsize=1)
@@ -98,3 +106,31 @@ def _specimens() -> list[np.ndarray[Any, Any]]:
 
 
 HEADERS = Headers()
+
+
+_POSIX_THREADS = (
+    "pthread_create pthread_detach pthread_sigmask pthread_mutex_init "
+    "pthread_mutex_lock pthread_mutex_unlock pthread_cond_init pthread_cond_wait "
+    "pthread_cond_signal pthread_cond_broadcast"
+)
+
+
+@lru_cache(maxsize=1)
+def thread_functions() -> dict[str, int]:
+    """Addresses of POSIX's functions for threads; empty where one is missing."""
+    found = {}
+    for name in _POSIX_THREADS.split():
+        try:
+            function = getattr(ctypes.CDLL(None), name)
+        except (AttributeError, OSError, TypeError):
+            return {}
+        found[name] = ctypes.cast(function, ctypes.c_void_p).value or 0
+    return found if all(found.values()) else {}
+
+
+def pause_instruction() -> tuple[str, list[int]]:
+    """How a thread waits in a loop for a moment: LLVM's name for it, and numbers."""
+    machine = platform.machine().lower()
+    if machine in ("x86_64", "amd64"):
+        return "llvm.x86.sse2.pause", []
+    return ("llvm.aarch64.hint", [1]) if machine in ("arm64", "aarch64") else ("", [])

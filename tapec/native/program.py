@@ -130,10 +130,10 @@ class Program:
     @property
     def kernels(self) -> list[Kernel]:
         """Each different kernel once, in the order of first use, named as in text."""
-        codes = self._kernels.values()
+        chunks = {s.op.attr("body"): s.chunks for s in self.steps if s.kind == "kernel"}
         return [
-            Kernel(f"kernel.{number}" if number else "kernel", code)
-            for number, code in enumerate(codes)
+            Kernel(f"kernel.{number}" if number else "kernel", code, chunks[body])
+            for number, (body, code) in enumerate(self._kernels.items())
         ]
 
     # --- tables
@@ -145,7 +145,8 @@ class Program:
         words: list[int] = []
         self._indices: list[Any] = []
         for step in self.steps:
-            words += self._row(step.address(self._kernels), step.indices(self.plan))
+            told = step.indices(self.plan, self._kernels)
+            words += self._row(step.address(self._kernels), told)
         for value, slot in self.plan.copies:
             row = [self.plan.slot(value), slot, value.type.nbytes]
             words += self._row(copy, row)

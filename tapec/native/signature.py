@@ -15,7 +15,7 @@ from llvmlite import ir
 
 from tapec.native import platform
 
-__all__ = ["STATUS", "declare", "emit_entry"]
+__all__ = ["STATUS", "arguments", "declare", "emit_entry"]
 
 INT = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -23,9 +23,19 @@ STATUS = ir.IntType(32)
 SIGNATURE = ir.FunctionType(STATUS, [POINTER, POINTER])
 
 
-def declare(module: Any, count: int, name: str, sizes: Sequence[str] = ()) -> Any:
-    """The kernel proper: a function of `count` separate buffers, and of sizes."""
-    kinds = [*[POINTER] * count, *[INT] * len(sizes)]
+def declare(
+    module: Any,
+    count: int,
+    name: str,
+    sizes: Sequence[str] = (),
+    *,
+    ranged: bool = False,
+) -> Any:
+    """The kernel proper: a function of `count` separate buffers, and of sizes.
+
+    ranged: and then of where a loop begins and ends.
+    """
+    kinds = [*[POINTER] * count, *[INT] * (len(sizes) + 2 * ranged)]
     inner = ir.Function(module, ir.FunctionType(STATUS, kinds), name + ".")
     inner.linkage = "internal"
     inner.attributes.add("nounwind")
@@ -43,11 +53,16 @@ def emit_entry(module: Any, inner: Any, name: str) -> None:
     outer.attributes.add("nounwind")
     at = ir.IRBuilder(outer.append_basic_block("entry"))
     slots, indices = outer.args
-    arguments = []
-    for number, argument in enumerate(inner.args):
+    at.ret(at.call(inner, arguments(at, inner.args, slots, indices)))
+
+
+def arguments(at: Any, wanted: Sequence[Any], slots: Any, indices: Any) -> list[Any]:
+    """What a step's indices say the arguments are: buffers by slot, then sizes."""
+    found = []
+    for number, argument in enumerate(wanted):
         where = at.gep(indices, [ir.Constant(INT, number)], source_etype=INT)
         word = at.load(where, typ=INT)
         if argument.type == POINTER:
             word = at.load(at.gep(slots, [word], source_etype=POINTER), typ=POINTER)
-        arguments.append(word)
-    at.ret(at.call(inner, arguments))
+        found.append(word)
+    return found

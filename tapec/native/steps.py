@@ -15,6 +15,7 @@ from tapec.native.levels import folded_transpose
 from tapec.native.library import Product, product
 from tapec.native.lowering import is_view
 from tapec.native.plan import Plan, Storage
+from tapec.native.sharing import Shared, shared
 
 if TYPE_CHECKING:
     from tapec.native.cache import KernelCode
@@ -37,6 +38,7 @@ class Step:
         self.product: Product | None = product(op) if kind == "library" else None
         self.control: Control | None = None
         self.hosted: Callable[..., tuple[Any, ...]] | None = None
+        self.shared: Shared | None = shared(op) if kind == "kernel" else None
 
     def __repr__(self) -> str:
         return f"<step {self.kind}: {self.op!r}>"
@@ -52,7 +54,10 @@ class Step:
         if self.op.prim.effect:
             return []
         found = [(self.op, index) for index in range(len(self.written))]
-        return found if self.control is None else [*found, (self.control.workspace, 0)]
+        own = self.control or self.shared
+        if own is None or own.workspace is None:
+            return found
+        return [*found, (own.workspace, 0)]
 
     @property
     def work(self) -> int:
@@ -65,10 +70,16 @@ class Step:
         operations: int = 4 * _operations(self.op)
         return max(moved, flops, operations)
 
+    @property
+    def chunks(self) -> int:
+        """The parts of its work that threads share; 1 if they share nothing."""
+        return 1 if self.shared is None else self.shared.chunks.number
+
     def address(self, kernels: dict[Function, KernelCode]) -> int:
         """Its routine; 0 on the host."""
         if self.kind == "kernel":
-            return kernels[self.op.attr("body")].address
+            alone = kernels[self.op.attr("body")].address
+            return alone if self.shared is None else self.shared.address
         if self.product is not None:
             return self.product.address
         if self.control is not None:
@@ -79,7 +90,7 @@ class Step:
             return driver().library.address(name)
         return 0
 
-    def indices(self, plan: Plan) -> list[int]:
+    def indices(self, plan: Plan, kernels: dict[Function, KernelCode]) -> list[int]:
         """What the routine is told: mostly slots."""
         if self.product is not None:
             a, b = map(plan.slot, self.product.operands)
@@ -89,9 +100,12 @@ class Step:
         if self.kind == "check":
             return [plan.slot(self.op.args[0]), int(self.op.attr("expected"))]
         if self.kind == "kernel":
-            written = [plan.slots[owner] for owner in self.writes]
+            written = [plan.slots[self.op, i] for i in range(len(self.written))]
             sizes = dict(self.op.attrs).get("sizes", ())
-            return [*map(plan.slot, self.op.args), *written, *sizes]
+            told = [*map(plan.slot, self.op.args), *written, *sizes]
+            if self.shared is None:
+                return told
+            return self.shared.indices(plan, kernels[self.op.attr("body")], told)
         return []
 
 
