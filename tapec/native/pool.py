@@ -14,7 +14,8 @@ import threading
 from functools import lru_cache
 
 from tapec.native import engine, platform
-from tapec.native.pool_code import CONDITION, LINE, LINES, MUTEX, TURN, State, emit
+from tapec.native.pool_code import emit
+from tapec.native.pool_state import CONDITION, LINE, LINES, MUTEX, TURN, State
 from tapec.settings import MOST, threads_address
 
 __all__ = ["Pool", "pool"]

@@ -11,7 +11,7 @@ import numpy as np
 from tapec.ir import ArrayType, Value
 from tapec.native.plan import Plan
 from tapec.native.pool import pool
-from tapec.native.pool_code import Row
+from tapec.native.pool_state import Row
 from tapec.native.split import Chunks, chunks_of
 
 if TYPE_CHECKING:
