@@ -30,16 +30,39 @@ class Pictures:
         return from_function(self.stage(stage))
 
     def svg(
-        self, path: Target = None, stage: str = "dce", *, engine: str = "auto"
+        self,
+        path: Target = None,
+        stage: str | None = None,
+        *,
+        engine: str = "auto",
+        overlay: str | None = None,
     ) -> str:
-        """The picture of a stage as SVG.
+        """The picture of a stage as SVG; by default of "dce", before the kernels.
 
         engine: "auto" (Graphviz up to 1,000 nodes, else the layouter of tapec),
         "graphviz" (as a package), "dot" (the program on the PATH) or "mirror".
+        overlay: shades the values by "time" (of their kernels, of the optimized stage
+        by default), "bytes", "range", "nan" (of their numbers) or "path" (the longest
+        chain). ValueError for another name.
         """
         from tapec.viz.svg import render
 
-        return _written(path, render(self.graph(stage), engine))
+        stage = stage or ("optimized" if overlay == "time" else "dce")
+        graph = self.graph(stage)
+        for uid, found in self._measures(stage, overlay).items():
+            _put(graph, uid, found)
+        return _written(path, render(graph, engine, overlay=overlay))
+
+    def _measures(self, stage: str, overlay: str | None) -> dict[int, dict[str, float]]:
+        """What the overlay is about, by uid."""
+        if overlay == "time":
+            rows = self.profile().rows
+            return {row.uid: {"seconds": row.seconds} for row in rows}
+        return {}
+
+    def profile(self, budget: float = 0.5) -> Any:
+        """Time, bytes and operations of each kernel."""
+        raise NotImplementedError
 
     def png(
         self, path: Target = None, stage: str = "dce", *, scale: float = 2.0
@@ -88,6 +111,12 @@ class Pictures:
         from tapec.viz.networkx import to_networkx
 
         return to_networkx(self.graph(stage))
+
+
+def _put(graph: Any, uid: int, measures: dict[str, float]) -> None:
+    for node in graph["nodes"]:
+        if node["uid"] == uid:
+            node["measures"] = measures
 
 
 def _written(path: Target, text: str) -> str:

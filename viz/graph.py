@@ -58,6 +58,8 @@ class Node(TypedDict):
     kernel: the fused kernel that computes it, if any.
     bodies: functions in the attributes (kernels, loops, branches) by attribute name.
     origin: in a kernel, the uid that the value had in the whole function.
+    measures: what was found out by running it, if anything: `seconds` of its kernel,
+        `min`, `max`, `nan`, `inf` of its numbers (the last two are counts).
     """
 
     uid: int
@@ -77,6 +79,7 @@ class Node(TypedDict):
     kernel: str | None
     bodies: NotRequired[dict[str, Graph]]
     origin: NotRequired[int]
+    measures: NotRequired[dict[str, float]]
 
 
 class Graph(TypedDict):

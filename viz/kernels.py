@@ -85,6 +85,8 @@ class Opening:
                 continue
             moved = self.moved(each, inner)
             moved["kernel"] = node["kernel"]
+            if "measures" in node:
+                moved["measures"] = node["measures"]
             if not self.keep:
                 moved["uid"] = next(self.fresh)
             if again:

@@ -48,7 +48,7 @@ WIDEST = 30
 class Label:
     """Lines of text. `name = title detail` is the first, `more` and `type` follow.
 
-    tag: what the reader calls the result, when the value is one.
+    tag: what the reader calls the result, when the value is one. note: of an overlay.
     """
 
     name: str
@@ -57,11 +57,12 @@ class Label:
     more: str
     type: str
     tag: str
+    note: str
     width: float
     height: float
 
 
-def label_of(node: Node, tag: str = "") -> Label:
+def label_of(node: Node, tag: str = "", note: str = "") -> Label:
     title = short(node["op"] or node["name"] or f"%{node['uid']}", WIDEST)
     name = short(node["name"], 14) if node["op"] else ""
     operands, attrs = operands_text(node), attrs_text(node)
@@ -73,16 +74,15 @@ def label_of(node: Node, tag: str = "") -> Label:
         detail, more = "", " ".join(filter(None, (operands, attrs)))
     more = short(more, WIDEST + 4)
     type_ = "" if node["kind"] == "effect" else short(node["type"], WIDEST + 4)
-    tag = short(tag, WIDEST)
+    tag, note = short(tag, WIDEST), short(note, WIDEST + 4)
     first = columns(title) * BOLD + (columns(detail) + 1) * MONO * bool(detail)
     first += (columns(name) + 3) * MONO * bool(name)
-    width = max(
-        first, columns(more) * SMALL, columns(type_) * SMALL, columns(tag) * BOLD + 18
-    )
-    lines = 1 + bool(more) + bool(type_) + bool(tag)
+    small = [columns(text) * SMALL for text in (more, type_, note)]
+    width = max(first, columns(tag) * BOLD + 18, *small)
+    lines = 1 + sum(map(bool, (more, type_, tag, note)))
     width = max(56.0, width + 2 * PAD + 4 * (node["kind"] == "param"))
     return Label(
-        name, title, detail, more, type_, tag, round(width), lines * LINE + 10.0
+        name, title, detail, more, type_, tag, note, round(width), lines * LINE + 10.0
     )
 
 

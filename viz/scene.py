@@ -18,6 +18,7 @@ from typing import Literal, cast
 from tapec.viz.graph import Graph, Node
 from tapec.viz.kernels import opened
 from tapec.viz.label import Label, label_of
+from tapec.viz.overlay import Overlay, overlay_of
 
 __all__ = ["Edge", "Item", "Scene", "scene_of"]
 
@@ -61,16 +62,21 @@ class Scene:
     edges: list[Edge]
     phases: int
     levels: int
+    overlay: Overlay | None = None
 
 
-def scene_of(graph: Graph) -> Scene:
-    """The scene of a graph, its kernels opened."""
+def scene_of(graph: Graph, overlay: str | None = None) -> Scene:
+    """The scene of a graph, its kernels opened. overlay: one of `OVERLAYS`."""
     graph = opened(graph)
+    laid = None if overlay is None else overlay_of(overlay, graph)
+    notes = {} if laid is None else laid.text
     tags = result_tags(graph)
     nodes = {node["uid"]: node for node in graph["nodes"]}
     phase = phases_of(nodes)
     items = {
-        uid: Item(node, label_of(node, tags.get(uid, "")), phase[uid])
+        uid: Item(
+            node, label_of(node, tags.get(uid, ""), notes.get(uid, "")), phase[uid]
+        )
         for uid, node in nodes.items()
     }
     edges = [
@@ -87,6 +93,7 @@ def scene_of(graph: Graph) -> Scene:
         edges,
         phases=1 + max(phase.values(), default=0),
         levels=1 + max((item.level for item in items.values()), default=0),
+        overlay=laid,
     )
 
 

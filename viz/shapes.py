@@ -45,7 +45,7 @@ def lines_of(label: Label, box: Box) -> list[str]:
     if label.tag:
         lines.append(f'<text class="title" x="{x}" y="{{}}">{clean(label.tag)}</text>')
     lines.append(f'<text class="title" x="{x}" y="{{}}">{spans}</text>')
-    for text in (label.more, label.type):
+    for text in (label.more, label.type, label.note):
         if text:
             lines.append(f'<text class="type" x="{x}" y="{{}}">{clean(text)}</text>')
     return [line.replace("{}", number(y + 16.0 * k), 1) for k, line in enumerate(lines)]

@@ -10,6 +10,7 @@ from tapec.viz.frames import frames_of
 from tapec.viz.graph import Graph, Node, validate
 from tapec.viz.label import short, size_text, tooltip_of
 from tapec.viz.layout import Layout, number
+from tapec.viz.legend import drawn, entries_of, width_of
 from tapec.viz.mirror import mirror
 from tapec.viz.scene import Edge, Item, Scene, scene_of
 from tapec.viz.shapes import clean, frame, kernel_mark, lines_of
@@ -23,16 +24,22 @@ TIPS = ("forward", "gradient", "saved")
 
 
 def render(
-    graph: Graph, engine: str = "auto", *, timeout: float = 5.0, prefix: str = ""
+    graph: Graph,
+    engine: str = "auto",
+    *,
+    overlay: str | None = None,
+    timeout: float = 5.0,
+    prefix: str = "",
 ) -> str:
     """The SVG text of a graph.
 
     engine: "auto" draws up to 1000 nodes with Graphviz and larger graphs with the own
         layouter, as it does when Graphviz fails; "graphviz", "dot" (the program on the
         PATH) and "mirror" insist.
+    overlay: facts to shade the values by, see `viz.overlay`.
     prefix: begins all ids; by default it is made from the graph.
     """
-    scene = scene_of(validate(graph))
+    scene = scene_of(validate(graph), overlay)
     layout, note = laid_out(scene, engine, timeout)
     return Picture(scene, layout, prefix or prefix_of(graph), note).text()
 
@@ -71,11 +78,11 @@ class Picture:
         self.prefix = prefix
         self.note = note
         self.results = set(scene.graph["results"])
-        self.legend = self.legend_entries()
-        legend_width = 24.0 + sum(entry_width(text) for _, text in self.legend)
+        self.overlay = scene.overlay
+        self.legend = entries_of(scene)
         title_width = 48.0 + 10.0 * len(scene.graph["name"])
         about_width = 48.0 + 7.0 * len(self.about())
-        self.width = max(layout.width, legend_width, title_width, about_width)
+        self.width = max(layout.width, width_of(self.legend), title_width, about_width)
         self.head = HEAD + SIDES * bool(layout.axes)
         self.height = layout.height + self.head + FOOT
         self.shift = (self.width - layout.width) / 2
@@ -100,7 +107,7 @@ class Picture:
             *map(self.edge, range(len(self.scene.edges))),
             *map(self.node, self.scene.items.values()),
             "</g>",
-            *self.draw_legend(),
+            *drawn(self.legend, self.height - 22.0),
             "</svg>\n",
         ]
         if self.note:
@@ -196,6 +203,8 @@ class Picture:
         box = self.layout.boxes[node["uid"]]
         classes = ["node", node["half"], node["kind"]]
         classes += ["result"] * (node["uid"] in self.results)
+        if self.overlay is not None and node["uid"] in self.overlay.shade:
+            classes.append(f"shade-{self.overlay.shade[node['uid']]}")
         radius = box.height / 2 if node["kind"] == "param" else 6
         rect = (
             f'<rect x="{number(box.left)}" y="{number(box.top)}" '
@@ -207,50 +216,6 @@ class Picture:
             f"<title>{clean(tooltip_of(node))}</title>{rect}"
             f"{''.join(lines_of(label, box))}{kernel_mark(node, box)}</g>"
         )
-
-    # --- legend -------------------------------------------------------------
-
-    def legend_entries(self) -> list[tuple[str, str]]:
-        """What occurs in the picture, as (class, words)."""
-        items = list(self.scene.items.values())
-        flows = {edge.flow for edge in self.scene.edges}
-        forward, backward = self.counts()
-        entries = [("node param", "parameter")] * any(
-            i.node["kind"] == "param" for i in items
-        )
-        entries += [("node forward", "forward")] * bool(forward)
-        entries += [("node gradient", "gradient")] * bool(backward)
-        entries += [("node forward result", "result")] * bool(self.results)
-        entries += [("edge saved", "saved for the gradient")] * ("saved" in flows)
-        fused = any(i.node["kernel"] for i in items)
-        return entries + [("mark", "fused kernel")] * fused
-
-    def draw_legend(self) -> list[str]:
-        x, y = 24.0, self.height - 22.0
-        parts = []
-        for classes, words in self.legend:
-            if classes.startswith("edge"):
-                shape = f'<path d="M{number(x)} {number(y)}h26"/>'
-            elif classes == "mark":
-                at = f'x="{number(x + 13)}" y="{number(y + 4)}"'
-                shape = f'<text class="kernel" {at}>k0</text>'
-            else:
-                radius = 7 if "param" in classes else 4
-                shape = (
-                    f'<rect x="{number(x)}" y="{number(y - 7)}" width="26" height="14" '
-                    f'rx="{radius}"/>'
-                )
-            parts.append(
-                f'<g class="{classes}">{shape}</g>'
-                f'<text class="about" x="{number(x + 33)}" y="{number(y + 4)}">'
-                f"{words}</text>"
-            )
-            x += entry_width(words)
-        return parts
-
-
-def entry_width(words: str) -> float:
-    return 33.0 + 7.0 * len(words) + 18.0
 
 
 def called(node: Node) -> str:

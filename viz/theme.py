@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["DARK", "LIGHT", "style"]
+__all__ = ["DARK", "LIGHT", "STEPS", "style"]
+
+STEPS = 6
+"""Shades of an overlay, the lightest first."""
 
 LIGHT: Mapping[str, str] = {
     "ground": "#ffffff",
@@ -26,6 +29,18 @@ LIGHT: Mapping[str, str] = {
     "param-fill": "#ffffff",
     "saved": "#7d8998",
     "scope-fill": "#f5f7f9",
+    "shade-0": "#f4eefa",
+    "shade-text-0": "#1b2430",
+    "shade-1": "#e3d3f1",
+    "shade-text-1": "#1b2430",
+    "shade-2": "#caaee5",
+    "shade-text-2": "#1b2430",
+    "shade-3": "#a97fd2",
+    "shade-text-3": "#1b2430",
+    "shade-4": "#7e4cb5",
+    "shade-text-4": "#ffffff",
+    "shade-5": "#552586",
+    "shade-text-5": "#ffffff",
 }
 
 DARK: Mapping[str, str] = {
@@ -44,6 +59,18 @@ DARK: Mapping[str, str] = {
     "param-fill": "#171e27",
     "saved": "#75839a",
     "scope-fill": "#161c25",
+    "shade-0": "#1d1528",
+    "shade-text-0": "#e6ebf1",
+    "shade-1": "#33204c",
+    "shade-text-1": "#e6ebf1",
+    "shade-2": "#4d2f73",
+    "shade-text-2": "#e6ebf1",
+    "shade-3": "#7147a3",
+    "shade-text-3": "#e6ebf1",
+    "shade-4": "#a67fd6",
+    "shade-text-4": "#0c1117",
+    "shade-5": "#dcc4f7",
+    "shade-text-5": "#0c1117",
 }
 
 RULES = """
@@ -84,6 +111,13 @@ RULES = """
 {id} .node:hover rect {{ stroke-width: 2.5; }}
 """
 
+SHADE = """
+{id} g.shade-{k}[class] rect {{ fill: {shade-{k}}; }}
+{id} g.shade-{k}[class] text {{ fill: {shade-text-{k}}; }}
+{id} g.shade-{k}[class] text.kernel {{ fill: {quiet}; }}
+"""
+"""The attribute makes these rules stronger than those of results."""
+
 SANS = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 MONO = "'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
@@ -95,7 +129,11 @@ def style(root: str) -> str:
 
 
 def rules(selector: str, colours: Mapping[str, str]) -> str:
-    filled = RULES
+    filled = (
+        RULES.rstrip("\n")
+        + "".join(SHADE.replace("{k}", str(k)).rstrip("\n") for k in range(STEPS))
+        + "\n"
+    )
     for name, colour in {**colours, "sans": SANS, "mono": MONO, "id": selector}.items():
         filled = filled.replace(f"{{{name}}}", colour)
     return filled.replace("{{", "{").replace("}}", "}").lstrip("\n")

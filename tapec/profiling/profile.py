@@ -32,8 +32,8 @@ class Row:
     name: of the kernel, routine or primitive. place: `file:line` of the user's code
     that most of it comes from. seconds: the median of the rounds. nbytes: of the
     arrays it reads and writes. operations: None where unknown. bandwidth, peak: what
-    the machine reaches for so many bytes, and for such numbers. uids: the values of
-    the program that it computes.
+    the machine reaches for so many bytes, and for such numbers. uid: of its op in the
+    optimized program. uids: the values that it computes.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Row:
     operations: int | None
     bandwidth: float
     peak: float
+    uid: int
     uids: tuple[int, ...] = field(repr=False)
 
     @property
@@ -125,7 +126,7 @@ def _row(step: Step, name: str, seconds: float) -> Row:
     dtype = next((v.dtype for v in step.written if v is not None), None)
     return Row(
         name, step.kind, _place(ops), max(seconds, 1e-9), nbytes, operations(step),
-        bandwidth(nbytes), peak(dtype), tuple(op.uid for op in ops),
+        bandwidth(nbytes), peak(dtype), step.op.uid, tuple(op.uid for op in ops),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from tapec.viz.graph import from_function
 from tapec.viz.mirror import mirror
 from tapec.viz.scene import scene_of
 from tapec.viz.svg import render
-from tapec.viz.theme import DARK, LIGHT
+from tapec.viz.theme import DARK, LIGHT, STEPS
 
 SVG = "{http://www.w3.org/2000/svg}"
 FUNCTIONS = {
@@ -250,6 +250,7 @@ def luminance(colour):
         ("gradient-text", "gradient-fill"),
         ("result-text", "forward"),
         ("result-text", "gradient"),
+        *((f"shade-text-{k}", f"shade-{k}") for k in range(STEPS)),
     ],
 )
 def test_contrast(theme, ink, paper):

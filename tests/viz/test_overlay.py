@@ -1,0 +1,135 @@
+"""Facts over pictures, and the questions to graphs behind some of them."""
+
+import itertools
+import xml.etree.ElementTree as ET
+
+import networkx as nx
+import numpy as np
+import pytest
+from samples import mlp, small_gradient
+
+import tapec
+from tapec.viz.analyses import critical_path, dominators, downstream, upstream
+from tapec.viz.graph import from_function
+from tapec.viz.networkx import to_networkx
+from tapec.viz.overlay import OVERLAYS, overlay_of
+from tapec.viz.svg import render
+from tapec.viz.theme import STEPS
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def shades(svg):
+    """Per node of the picture its shade, if it has one."""
+    found = {}
+    for group in ET.fromstring(svg).iter(f"{SVG}g"):
+        classes = group.get("class", "").split()
+        if "node" in classes and group.get("id"):
+            marks = [int(c.removeprefix("shade-")) for c in classes if "shade-" in c]
+            found[int(group.get("id").rpartition("-n")[2])] = (
+                marks[0] if marks else None
+            )
+    return found
+
+
+def measured(**measures):
+    graph = from_function(small_gradient())
+    for uid, values in measures.items():
+        (node,) = (n for n in graph["nodes"] if n["uid"] == int(uid.lstrip("v")))
+        node["measures"] = values
+    return graph
+
+
+def test_bytes():
+    graph = from_function(mlp())
+    found = shades(render(graph, "mirror", overlay="bytes"))
+    sizes = {n["uid"]: n["bytes"] for n in graph["nodes"]}
+    assert found[max(sizes, key=sizes.get)] == STEPS - 1
+    for a in found:
+        for b in found:
+            assert sizes[a] > sizes[b] or found[a] <= found[b]
+
+
+def test_time():
+    def f(x):
+        return np.sum(np.exp(x @ x))
+
+    seen = tapec.inspect(f, np.ones((20, 20)))
+    svg = seen.svg(overlay="time")
+    assert "time: 0 ns to" in svg
+    graph = {n["uid"]: n for n in seen.graph("optimized")["nodes"]}
+    shaded = [uid for uid, shade in shades(svg).items() if shade is not None]
+    assert shaded
+    assert not any(graph[u]["kind"] == "param" for u in shaded if u in graph)
+
+
+def test_range_and_nan():
+    graph = measured(
+        v0={"min": 0.0, "max": 1.0, "nan": 0, "inf": 0},
+        v1={"min": -1e6, "max": 1.0, "nan": 3, "inf": 0},
+        v2={"min": 0.0, "max": np.inf, "nan": 1, "inf": 2},
+    )
+    overlay = overlay_of("range", graph)
+    assert overlay.shade == {0: 0, 1: STEPS - 1, 2: STEPS - 1}
+    assert overlay.text[1] == "-1e+06 … 1"
+    reads = {n["uid"]: [a.get("uid") for a in n["args"]] for n in graph["nodes"]}
+    nan = overlay_of("nan", graph)
+    assert 0 not in nan.shade
+    assert nan.text[2] == "1 nan, 2 inf"
+    assert (nan.shade[2] == STEPS - 1) == (1 not in reads[2])
+    assert nan.shade[1] == STEPS - 1
+
+
+def test_path():
+    graph = from_function(mlp())
+    found = overlay_of("path", graph)
+    assert list(found.shade) == critical_path(to_networkx(graph))
+
+
+@pytest.mark.parametrize("name", ["time", "range", "nan"])
+def test_without_measures(name):
+    with pytest.raises(ValueError, match="nothing in this graph has the measure"):
+        render(from_function(mlp()), overlay=name)
+
+
+def test_unknown():
+    with pytest.raises(
+        ValueError, match=f"no overlay 'heat'; .* {', '.join(OVERLAYS)}"
+    ):
+        render(from_function(mlp()), overlay="heat")
+
+
+# --- analyses -----------------------------------------------------------------------
+
+
+def test_critical_path():
+    graph = to_networkx(from_function(mlp()))
+    path = critical_path(graph)
+    assert all(graph.has_edge(a, b) for a, b in itertools.pairwise(path))
+    assert len(path) == 1 + nx.dag_longest_path_length(graph)
+    heavy = next(uid for uid in graph if graph.nodes[uid]["kind"] == "op")
+    weighed = critical_path(graph, lambda node: 1e6 * (node["uid"] == heavy) + 1.0)
+    assert heavy in weighed
+    assert critical_path(nx.DiGraph()) == []
+
+
+def test_dominators():
+    """Without a dominator there is no path to the value."""
+    graph = to_networkx(from_function(mlp()))
+    sources = [n for n in graph if graph.in_degree(n) == 0]
+    uid = max(graph)
+    chain = dominators(graph, uid)
+    assert chain[-1] == uid
+    for other in set(graph) - {uid}:
+        rest = graph.subgraph(set(graph) - {other})
+        cut = not any(s in rest and nx.has_path(rest, s, uid) for s in sources)
+        assert cut == (other in chain)
+
+
+def test_reachability():
+    graph = to_networkx(from_function(mlp()))
+    uid = sorted(graph)[len(graph) // 2]
+    assert upstream(graph, uid) & downstream(graph, uid) == {uid}
+    for other in graph:
+        assert (other in upstream(graph, uid)) == nx.has_path(graph, other, uid)
+        assert (other in downstream(graph, uid)) == nx.has_path(graph, uid, other)
