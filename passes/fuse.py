@@ -84,10 +84,12 @@ def _without_broadcasts(fn: Function) -> Function:
 class Unit:
     """Ops that stay together: the candidates of one kernel, or one other op.
 
-    inside: what its kernel computes. outputs: the members that others read.
+    connected: the members and what would be with them in a larger kernel. inside: what
+    its kernel computes. outputs: the members that others read.
     """
 
     members: list[Value]
+    connected: list[Value]
     inside: set[Value] = field(default_factory=set)
     outputs: list[Value] = field(default_factory=list)
     inputs: dict[Value, None] = field(default_factory=dict)
@@ -109,7 +111,7 @@ def _groups(fn: Function, info: Levels) -> dict[Value, Unit]:
     for (space, _, _), ops in rows.items():
         for part in _connected(ops, info, space):
             for members in _bounded(part):
-                found.update(dict.fromkeys(members, Unit(members)))
+                found.update(dict.fromkeys(members, Unit(members, part)))
     return found
 
 
@@ -171,7 +173,7 @@ def _demand(
     for op in fn.ops:
         if op not in groups:
             key = (-info.levels[op], 2, -number[op])
-            waiting.append((key, id(op), Unit([op])))
+            waiting.append((key, id(op), Unit([op], [op])))
     for _, _, unit in sorted(waiting, key=lambda row: row[:2]):
         if unit in done:
             continue
@@ -204,11 +206,19 @@ def _fill(unit: Unit, info: Levels, groups: dict[Value, Unit]) -> None:
             if a in unit.inside:
                 continue
             here = groups.get(a) is unit or moves or extents_of(a) != space
+            here = here or _might_wait(groups.get(a), unit, info)
             if info.inlined(a, op) and (here or info.kind(a) == "number"):
                 unit.inside.add(a)
                 pending.append(a)
             else:
                 unit.inputs[a] = None
+
+
+def _might_wait(other: Unit | None, unit: Unit, info: Levels) -> bool:
+    """Whether the order of two kernels is open: each may read what the other gives."""
+    if other is None or other.connected is unit.connected:
+        return False
+    return info.levels[other.members[0]] == info.levels[unit.members[0]]
 
 
 # --- order --------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from random_programs import programs
 
+import tapec
 from tapec.errors import CheckFailed
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType
@@ -369,3 +370,14 @@ def test_products_are_rounded_before_they_are_added():
         }""")
     x = np.random.default_rng(0).uniform(0.1, 10, 1000)
     np.testing.assert_array_equal(program(x, x)[0], np.zeros(1000))
+
+
+def test_kernels_of_one_level_do_not_wait_for_each_other():
+    def f(x):
+        length = np.sqrt(np.sum(x * x, axis=1))
+        unit = x / np.reshape(length, (-1, 1))
+        return unit[:, 0] * unit[:, 1], np.cos(length)
+
+    x = np.random.default_rng(0).uniform(1.0, 2.0, (100, 3))
+    for found, wanted in zip(tapec.jit(f)(x), f(x), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-14)
