@@ -4,6 +4,8 @@ Record what your code does on a tape, get the gradient as native code, as a pict
 as text you can read.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
 from tapec import random
 from tapec.branching import cond, switch
@@ -36,6 +38,9 @@ from tapec.transform import grad, jit, value_and_grad
 from tapec.variable import Variable, constant
 from tapec.vectorize import vmap
 
+if _TYPE_CHECKING:
+    from tapec.debugging import check_nan
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -52,6 +57,7 @@ __all__ = [
     "Variable",
     "assert_",
     "check_grads",
+    "check_nan",
     "checkpoint",
     "cond",
     "config",
@@ -84,3 +90,12 @@ __all__ = [
     "vmap",
     "while_loop",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What is for debugging is loaded when it is used."""
+    if name in __all__:
+        from tapec import debugging
+
+        return getattr(debugging, name)
+    raise AttributeError(f"module 'tapec' has no attribute {name!r}")

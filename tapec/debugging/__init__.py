@@ -5,6 +5,20 @@ What is imported with tapec is small; the rest is loaded when it is used.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tapec.debugging.printing import assert_, print_
 
-__all__ = ["assert_", "print_"]
+if TYPE_CHECKING:
+    from tapec.debugging.nans import check_nan
+
+__all__ = ["assert_", "check_nan", "print_"]
+
+_LATER = {"check_nan": "tapec.debugging.nans"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
