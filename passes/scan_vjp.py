@@ -90,7 +90,13 @@ def _residuals(
     known = dict(zip(step.results[carries:], out[carries:], strict=True))
     new = [v for v in stored if v not in known]
     if new:
-        every = scan(*args, body=longer(step, new), **attrs)
+        rec = _recording()
+        (loop,) = out[0].value.args
+        before, rec.meta = rec.meta, loop.meta  # it is still the forward loop
+        try:
+            every = scan(*args, body=longer(step, new), **attrs)
+        finally:
+            rec.meta = before
         known.update(zip(new, every[len(step.results) :], strict=True))
     return [known[v] for v in stored]
 
