@@ -41,12 +41,15 @@ __all__ = ["emit_kernel"]
 INT = ir.IntType(64)
 
 
-def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
+def emit_kernel(
+    module: Any, body: Function, name: str, *, lines: bool = False, whole: bool = False
+) -> None:
     """Define `name` in `module`: what a `fused` op with this body does.
 
     lines: with debug information, in which line n is the op number n of the body.
+    whole: not in parts that threads share, whatever the sizes.
     """
-    split = split_of(body)
+    split = None if whole else split_of(body)
     count = len(body.params) + len(body.results)
     inner = declare(module, count, name, dims_of(body), ranged=split is not None)
     Emission(inner, body, debug.lines_of(inner) if lines else None, split).emit()

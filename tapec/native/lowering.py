@@ -77,8 +77,9 @@ def _dry_kernel(op: Value) -> bool:
 
     params = [Value(None, (), (), a.type, uid) for uid, a in enumerate(op.args)]
     alone = Value(op.prim, tuple(params), op.attrs, op.type, len(params))
+    body = Function("f", params, [alone], [alone])
     try:
-        emit_kernel(ir.Module("scratch"), Function("f", params, [alone], [alone]), "f")
+        emit_kernel(ir.Module("scratch"), body, "f", whole=True)
     except (NoNative, TypeError):  # a question without one answer for all sizes
         return False
     return True
