@@ -17,7 +17,7 @@ from tapec.passes.fuse import fuse
 
 __all__ = ["enclose"]
 
-CONTROL = ("scan", "switch", "while_loop", "while_reverse")
+CONTROL = ("scan", "switch", "tile", "while_loop", "while_reverse")
 
 
 def enclose(fn: Function) -> Function:

@@ -33,6 +33,7 @@ PASSES = (
     "cse",
     "loops",
     "dce",
+    "tile",
     "fuse",
     "enclose",
 )
@@ -47,6 +48,7 @@ DEFAULT = (
     "cse",
     "loops",
     "dce",
+    "tile",
     "fuse",
     "enclose",
 )
@@ -74,6 +76,9 @@ ORDER = (
     ("cse", "dce", "cse leaves ops that only merged ones read"),
     ("fuse", "enclose", "fuse leaves loops as they are"),
     ("dce", "fuse", "a dead op would become an output of a kernel"),
+    ("dce", "tile", "a dead op would be computed for every tile"),
+    ("tile", "fuse", "kernels run through whole arrays, or through one tile of them"),
+    ("tile", "enclose", "the body of a tile is fused like that of a loop"),
 )
 """(earlier, later, why), checked when this module is imported."""
 

@@ -17,6 +17,7 @@ from llvmlite import ir
 from tapec.ir import Dim, Extent, Value
 from tapec.native.layout import NoNative, memory_type, register_type
 from tapec.native.scalars import Builder, Scalar
+from tapec.ops.reduce import identity
 from tapec.primitive import Reduce
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "Accumulator",
     "combine",
     "fill",
-    "identity",
     "is_short",
     "sums_floats",
 ]
@@ -34,20 +34,6 @@ LEVELS = 48  # of the pairwise tree: enough for any array
 INT = ir.IntType(64)
 HALF = np.dtype(np.float16)
 FLOAT = np.dtype(np.float32)
-
-
-def identity(monoid: str, dtype: np.dtype[Any]) -> Any:
-    """The number that a reduction starts from."""
-    if monoid in ("add", "or"):
-        return 0
-    if monoid in ("mul", "and"):
-        return 1
-    if dtype.kind == "f":
-        return -np.inf if monoid == "max" else np.inf
-    if dtype.kind == "b":
-        return monoid == "min"
-    info = np.iinfo(dtype)
-    return info.min if monoid == "max" else info.max
 
 
 def combine(b: Builder, monoid: str, x: Scalar, y: Scalar) -> Scalar:

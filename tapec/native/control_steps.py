@@ -23,7 +23,7 @@ class Control:
     def __init__(self, op: Value, bodies: list[Inner]) -> None:
         self.op = op
         self.bodies = bodies
-        self.address = routine(op.prim.name)
+        self.address = self.routine()
         self._kept: list[Words] = []
         self._size = 0
         self.starts = [self._reserved(body.nbytes) for body in bodies]
@@ -36,6 +36,15 @@ class Control:
         start = self._size
         self._size += -(-nbytes // ALIGNMENT) * ALIGNMENT
         return start
+
+    def routine(self) -> int:
+        """The address of the routine."""
+        return routine(self.op.prim.name)
+
+    @staticmethod
+    def inner(op: Value) -> list[Inner]:
+        """The bodies, compiled."""
+        return [Inner(v) for _, v in op.attrs if isinstance(v, Function)]
 
     def _buffers(self) -> list[tuple[int, int]]:
         return []
@@ -184,9 +193,12 @@ def control(op: Value) -> Control | None:
     NoNative if a body has steps in Python, or nothing to do.
     """
     made = STEPS.get(op.prim.name)
+    if op.prim.name == "tile":
+        from tapec.native.tile_steps import Tile
+
+        made = Tile
     if made is None:
         return None
     if made is Scan and op.attr("length") == 0:
         raise NoNative("a loop without steps")
-    bodies = [Inner(v) for _, v in op.attrs if isinstance(v, Function)]
-    return made(op, bodies)
+    return made(op, made.inner(op))

@@ -19,6 +19,7 @@ from tapec.native.lowering import cost
 from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
 from tapec.native.space import aligned, is_serial, squeezed
+from tapec.ops.reduce import identity
 
 __all__ = ["TINY", "Elements", "Index", "Region", "Target", "at_most", "is_stacked"]
 
@@ -205,7 +206,7 @@ class Region:
             x = self.b.cast(self.value_at(a, full), value.dtype)
             total = x if total is None else accumulate.combine(self.b, monoid, total, x)
         if total is None:
-            return self.b.const(accumulate.identity(monoid, value.dtype), value.dtype)
+            return self.b.const(identity(monoid, value.dtype), value.dtype)
         return total
 
     def _product(self, value: Value, index: Index) -> Scalar:

@@ -11,6 +11,7 @@ from tapec.native import accumulate, memory
 from tapec.native.accumulate import Accumulator
 from tapec.native.scalars import Builder, Scalar
 from tapec.native.space import reduced_axes
+from tapec.ops.reduce import identity
 
 if TYPE_CHECKING:
     from tapec.native.kernels import Emission
@@ -85,7 +86,7 @@ def _offset(kernel: Emission, result: Value) -> Any:
 
 def clear(kernel: Emission, result: Value, buffer: Any) -> None:
     """Fill a result that is accumulated in memory with its identity."""
-    start = accumulate.identity(result.prim.lower.monoid, result.dtype)
+    start = identity(result.prim.lower.monoid, result.dtype)
     size = kernel.extents.value(result.type.size)
     x = kernel.b.const(start, result.dtype)
     accumulate.fill(kernel.b.scopes[0], buffer, size, x)

@@ -29,7 +29,17 @@ from tapec.primitive import (
     primitive,
 )
 
-__all__ = ["all_", "any_", "argmax", "argmin", "max_", "min_", "prod", "sum_"]
+__all__ = [
+    "all_",
+    "any_",
+    "argmax",
+    "argmin",
+    "identity",
+    "max_",
+    "min_",
+    "prod",
+    "sum_",
+]
 
 Axes = tuple[int, ...]
 ANY = (-3.0, 3.0)
@@ -83,6 +93,20 @@ def _samples(dtypes: str, *, empty: bool = True) -> Callable[..., list[Sample]]:
         return [*cases, *(draw((3, 4), (1,), dtype) for dtype in dtypes[1:])]
 
     return samples
+
+
+def identity(monoid: str, dtype: np.dtype[Any]) -> Any:
+    """The number that a reduction starts from."""
+    if monoid in ("add", "or"):
+        return 0
+    if monoid in ("mul", "and"):
+        return 1
+    if dtype.kind == "f":
+        return -np.inf if monoid == "max" else np.inf
+    if dtype.kind == "b":
+        return monoid == "min"
+    info = np.iinfo(dtype)
+    return info.min if monoid == "max" else info.max
 
 
 # --- sum ----------------------------------------------------------------------

@@ -1,0 +1,133 @@
+"""The routine of loops over tiles, emitted once.
+
+    i32 routine(ptr slots, ptr indices)
+
+    [workspace, accumulators, rows, state, tiles, segments, rows]
+
+A row of accumulators: address of what it starts from, outer slot, two buffers. `state`
+is where in the workspace the pointers to what is accumulated so far are kept. A segment
+is a body and the tiles that it runs on: five words, its own memory, the slot of its
+first result, the number of the first tile, how many, operands (count, rows), results
+(count, rows). A row of these: inner slot, outer slot, bytes to the next tile; blocks,
+bytes from one block to the next, bytes of a tile's block; where the tile is copied
+unless it is one block.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from llvmlite import ir
+
+from tapec.native import engine
+from tapec.native.control_parts import NONE, Body, Rows, copy, moved, pointer, put, turn
+from tapec.native.driver import (
+    INT,
+    POINTER,
+    WORD,
+    _define,
+    _item,
+    _Loop,
+    _number,
+    driver,
+)
+
+__all__ = ["MOVING", "routine"]
+
+SEGMENT, ACCUMULATOR, MOVING = 13, 4, 7
+
+
+@lru_cache(maxsize=1)
+def _library() -> engine.Library:
+    def emit(module: Any) -> None:
+        _Routine(_define(module, "tile", WORD, [POINTER, POINTER])).emit()
+
+    imports = {"run": driver().library.address("run")}
+    return engine.compiled("tile", emit, ("tile",), imports, finished=True)
+
+
+def routine() -> int:
+    """The address of the routine."""
+    return _library().address("tile")
+
+
+class _Routine:
+    def __init__(self, function: Any) -> None:
+        self.slots, self.indices = function.args
+        self.at = at = ir.IRBuilder(function.append_basic_block("entry"))
+        self.space = pointer(at, self.slots, self._word(0))
+        self.sums = self._word(1), pointer(at, self.indices, 2)
+        self.state = moved(at, self.space, self._word(3))
+        self.last = at.sub(self._word(4), _number(1))
+        self.segments = self._word(5), pointer(at, self.indices, 6)
+
+    def _word(self, number: int) -> Any:
+        return _item(self.at, self.indices, number)
+
+    def emit(self) -> None:
+        at = self.at
+        with _Loop(at, _number(0), self.sums[0]) as i:
+            row = self._accumulator(i)
+            put(at, self.state, i, pointer(at, row, 0))
+        with Rows(at, self.segments, SEGMENT) as segment:
+            own = moved(at, self.space, _item(at, segment, 5))
+            body = Body(at, segment, 0, own)
+            body.start(self.slots, self.space)
+            with _Loop(at, _number(0), _item(at, segment, 8)) as number:
+                tile = at.add(number, _item(at, segment, 7))
+                self._run(body, segment, tile)
+        at.ret(NONE)
+
+    def _accumulator(self, i: Any) -> Any:
+        offset = self.at.mul(i, _number(ACCUMULATOR))
+        return self.at.gep(self.sums[1], [offset], source_etype=INT)
+
+    def _run(self, body: Body, segment: Any, tile: Any) -> None:
+        """One tile."""
+        at = self.at
+        operands = _item(at, segment, 9), pointer(at, segment, 10)
+        results = _item(at, segment, 11), pointer(at, segment, 12)
+        with Rows(at, operands, MOVING) as row:
+            self._place(body, row, tile, into=True)
+        with Rows(at, results, MOVING) as row:
+            self._place(body, row, tile, into=None)
+        with _Loop(at, _number(0), self.sums[0]) as i:
+            row = self._accumulator(i)
+            put(at, body.own, i, pointer(at, self.state, i))
+            target = self._target(row, tile)
+            put(at, body.own, at.add(_item(at, segment, 6), i), target)
+        body.run()
+        with Rows(at, results, MOVING) as row:
+            self._place(body, row, tile, into=False)
+        with _Loop(at, _number(0), self.sums[0]) as i:
+            put(at, self.state, i, self._target(self._accumulator(i), tile))
+
+    def _target(self, row: Any, tile: Any) -> Any:
+        """Where an accumulator is written: at last in the array of the result."""
+        at = self.at
+        final = at.icmp_unsigned("==", tile, self.last)
+        end = pointer(at, self.slots, _item(at, row, 1))
+        return at.select(final, end, turn(at, self.space, row, tile, 2))
+
+    def _place(self, body: Body, row: Any, tile: Any, *, into: bool | None) -> None:
+        """A part of an array: a pointer into it, or a copy that is read or written.
+
+        into: copy the array's part (True) or to it (False); None: say where it is.
+        """
+        at = self.at
+        first = pointer(at, self.slots, _item(at, row, 1))
+        part = moved(at, first, at.mul(tile, _item(at, row, 2)))
+        blocks = _item(at, row, 3)
+        own = moved(at, self.space, _item(at, row, 6))
+        lone = at.icmp_unsigned("==", blocks, _number(1))
+        if into is not False:
+            put(at, body.own, _item(at, row, 0), at.select(lone, part, own))
+        if into is None:
+            return
+        with at.if_then(at.not_(lone)), _Loop(at, _number(0), blocks) as i:
+            stride, nbytes = _item(at, row, 4), _item(at, row, 5)
+            there = moved(at, part, at.mul(i, stride))
+            here = moved(at, own, at.mul(i, nbytes))
+            source, target = (there, here) if into else (here, there)
+            copy(at, target, source, nbytes)

@@ -1,0 +1,290 @@
+"""Loops over tiles: what is tiled, and that it means and computes the same.
+
+Thresholds are lowered, so that small programs with few rows have many tiles.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tapec
+from tapec.interpret import evaluate
+from tapec.native.program import compile
+from tapec.passes import tile_plan
+from tapec.passes.enclose import enclose
+from tapec.passes.fuse import fuse
+from tapec.passes.pipeline import run
+from tapec.passes.tile import tile
+from tapec.text import format_module, parse
+from tapec.verify import verify
+
+sys.path.append(str(Path(__file__).parents[1] / "native"))
+from random_programs import programs
+
+SMALL = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Every loop is taken, with two rows in a tile."""
+    monkeypatch.setattr(tile_plan, "SAVED", -(1 << 60))
+    monkeypatch.setattr(tile_plan, "LEAST", 2)
+    monkeypatch.setattr(tile_plan, "LARGE", -1)
+    monkeypatch.setattr(tile_plan, "FEWEST", 2)
+    monkeypatch.setattr(tile_plan, "MOST", 2)
+
+
+def tiles(fn):
+    return [op for op in fn.ops if op.prim.name == "tile"]
+
+
+def check(fn, arrays, rtol=1e-12, native=True):
+    """The tiled program, interpreted and compiled, against the plain one."""
+    after = tile(fn)
+    verify(after)
+    text = format_module(after)
+    assert format_module(parse(text)) == text
+    with np.errstate(all="ignore"):
+        wanted = evaluate(fn, *arrays)
+        same(evaluate(after, *arrays), wanted, rtol)
+    if native:
+        program = compile(enclose(fuse(after)))
+        same(program(*arrays), wanted, rtol)
+        assert not any(s.kind == "host" for s in program.steps if s.op in tiles(after))
+    return after
+
+
+def same(found, wanted, rtol):
+    for f, w in zip(found, wanted, strict=True):
+        assert (f.dtype, f.shape) == (w.dtype, w.shape)
+        if f.dtype == np.float32:
+            rtol = max(rtol, 2e-4)
+        scale = float(np.max(np.abs(w[np.isfinite(w)]), initial=1.0))
+        np.testing.assert_allclose(f, w, rtol=rtol, atol=rtol * scale)
+
+
+# --- programs of rows -----------------------------------------------------------
+
+
+def mixture(means, x):
+    """Distances to centres, their log-sum-exp; means and x of any sizes."""
+    centred = x[None, :, :] - means[:, None, :]
+    inner = -0.5 * np.sum((centred @ (means.T @ means)) ** 2, axis=2)
+    top = np.max(inner, axis=0)
+    return np.sum(np.log(np.sum(np.exp(inner - top), axis=0)) + top)
+
+
+def logistic(w, x, y):
+    return np.mean(np.logaddexp(0.0, -y * (x @ w)))
+
+
+def network(w, v, x, y):
+    h = np.tanh(x @ w)
+    out = h @ v
+    top = np.max(out, axis=1, keepdims=True)
+    soft = np.exp(out - top)
+    return -np.sum(np.log(np.sum(soft * y, axis=1) / np.sum(soft, axis=1)))
+
+
+def masked(w, x, y):
+    """`where` and max over the examples; one row may be all zeros."""
+    z = x @ w
+    return np.sum(np.where(z > 0, np.sqrt(np.abs(z)), y)) + np.max(z)
+
+
+def draw(*shape, dtype="f8"):
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(dtype)
+
+
+def one_hot(n, k, dtype):
+    return np.eye(k, dtype=dtype)[np.arange(n) % k]
+
+
+CASES = {
+    "mixture": (mixture, (0,), lambda n, t: (draw(3, 5, dtype=t), draw(n, 5, dtype=t))),
+    "logistic": (
+        logistic,
+        (0,),
+        lambda n, t: (draw(6, dtype=t), draw(n, 6, dtype=t), np.sign(draw(n, dtype=t))),
+    ),
+    "network": (
+        network,
+        (0, 1),
+        lambda n, t: (
+            draw(4, 7, dtype=t), draw(7, 3, dtype=t), draw(n, 4, dtype=t),
+            one_hot(n, 3, t),
+        ),
+    ),
+    "masked": (
+        masked,
+        (0, 1),
+        lambda n, t: (draw(5, dtype=t), draw(n, 5, dtype=t), draw(n, dtype=t)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("n", [2, 3, 8, 9])
+@pytest.mark.parametrize("name", CASES)
+def test_gradients(eager, name, n, dtype):
+    fun, argnums, make = CASES[name]
+    arrays = make(n, dtype)
+    seen = tapec.value_and_grad(fun, argnums=argnums).inspect(*arrays)
+    after = check(seen.stage("dce"), [np.asarray(a) for a in seen.inputs], 1e-11)
+    assert tiles(after)
+
+
+@pytest.mark.parametrize("rows", [64, 128])
+@pytest.mark.parametrize("n", [63, 64, 65, 127, 128, 200])
+def test_tiles_of_usual_size(eager, monkeypatch, n, rows):
+    monkeypatch.setattr(tile_plan, "FEWEST", rows)
+    monkeypatch.setattr(tile_plan, "MOST", rows)
+    for name, (fun, argnums, make) in CASES.items():
+        arrays = make(n, "f8")
+        seen = tapec.value_and_grad(fun, argnums=argnums).inspect(*arrays)
+        after = check(seen.stage("dce"), [np.asarray(a) for a in seen.inputs], 1e-11)
+        assert tiles(after), name
+
+
+def test_per_example_gradients_are_joined(eager):
+    def each(w, x):
+        return np.tanh(x @ w)
+
+    arrays = draw(4), draw(9, 4)
+    gradient = tapec.vmap(tapec.grad(each), in_axes=(None, 0))
+    seen = tapec.inspect(gradient, *arrays)
+    after = check(seen.stage("dce"), [np.asarray(a) for a in seen.inputs])
+    (op,) = tiles(after)
+    assert op.attr("joined")
+
+
+# --- random programs ------------------------------------------------------------
+
+
+@given(programs())
+@SMALL
+def test_random_programs(eager, case):
+    fn, arrays = case
+    check(run(fn, ["cse", "dce"]), arrays, rtol=1e-9)
+
+
+P = st.sampled_from(["tanh", "scale", "product", "row max", "row sum", "shift"])
+
+
+@given(st.lists(P, min_size=1, max_size=6), st.integers(2, 9), st.booleans())
+@SMALL
+def test_random_losses(eager, layers, n, axis_last):
+    def loss(w, x):
+        h = x.T if axis_last else x
+        for layer in layers:
+            h = LAYERS[layer](h, w)
+        return np.sum(h * h) + np.sum(np.max(h, axis=0))
+
+    x = draw(4, n) if axis_last else draw(n, 4)
+    seen = tapec.value_and_grad(loss, argnums=(0, 1)).inspect(0.5 * draw(4, 4), x)
+    check(seen.stage("dce"), [np.asarray(a) for a in seen.inputs], 1e-9)
+
+
+LAYERS = {
+    "tanh": lambda h, w: np.tanh(h),
+    "scale": lambda h, w: h * w[0],
+    "product": lambda h, w: h @ w,
+    "row max": lambda h, w: h - np.max(h, axis=1, keepdims=True),
+    "row sum": lambda h, w: h / (1.0 + np.sum(h * h, axis=1, keepdims=True)),
+    "shift": lambda h, w: h + np.sum(w),
+}
+
+
+# --- what stays as it is --------------------------------------------------------
+
+
+def test_an_accumulator_read_again_needs_a_second_loop(eager):
+    fn = parse("""
+        func @f(%x: f64[6,3]) {
+          %1: f64[3] = sum %x axis=(0,)
+          %2: f64[6,3] = subtract %x, %1
+          %3: f64[6] = sum %2 axis=(1,)
+          %4: f64[6] = exp %3
+          %5: f64[] = sum %4 axis=(0,)
+          return %5
+        }""")
+    check(fn, [draw(6, 3)])
+
+
+def test_both_sides_of_a_product(eager):
+    fn = parse("""
+        func @f(%x: f64[6,3]) {
+          %1: f64[3,6] = transpose %x perm=(1, 0)
+          %2: f64[6,6] = matmul %x, %1
+          %3: f64[6,6] = tanh %2
+          %4: f64[6] = sum %3 axis=(1,)
+          %5: f64[6,3] = matmul %3, %x
+          return %4, %5
+        }""")
+    check(fn, [draw(6, 3)])
+
+
+def test_effects_keep_their_order(eager):
+    fn = parse("""
+        func @f(%x: f64[6,3], %y: f64[6]) {
+          %2: f64[6] = sum %x axis=(1,)
+          %3: f64[] = sum %2 axis=(0,)
+          %4: bool[] = greater %3, %3
+          check %4 expected=False
+          %5: f64[] = max %y axis=(0,)
+          %6: bool[] = greater %5, %5
+          check %6 expected=False
+          return %2
+        }""")
+    after = check(fn, [draw(6, 3), draw(6)])
+    checks = [op.args[0].uid for op in after.ops if op.prim.name == "check"]
+    assert checks == [4, 6]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+        func @small(%x: f64[1000,4], %w: f64[4,1]) {
+          %2: f64[1000,1] = matmul %x, %w
+          %3: f64[4,1000] = transpose %x perm=(1, 0)
+          %4: f64[4,1] = matmul %3, %2
+          return %4
+        }""",
+        """
+        func @elementwise(%x: f64[100000]) {
+          %1: f64[100000] = exp %x
+          %2: f64[] = sum %1 axis=(0,)
+          return %2
+        }""",
+        """
+        func @large(%x: f64[4000,512], %w: f64[512,512]) {
+          %2: f64[4000,512] = matmul %x, %w
+          %3: f64[4000,512] = tanh %2
+          %4: f64[512,4000] = transpose %x perm=(1, 0)
+          %5: f64[512,512] = matmul %4, %3
+          return %5
+        }""",
+        """
+        func @dynamic(%x: f64[n,40], %w: f64[40,1]) {
+          %2: f64[n,1] = matmul %x, %w
+          %3: f64[40,n] = transpose %x perm=(1, 0)
+          %4: f64[40,1] = matmul %3, %2
+          return %4
+        }""",
+    ],
+)
+def test_what_would_not_pay_is_left_alone(text):
+    fn = parse(text)
+    assert tile(fn) is fn
