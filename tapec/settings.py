@@ -41,7 +41,8 @@ class Config:
         """Threads that the native code of one call may use, an integer from 1 to 64.
 
         At first this is `TAPEC_NUM_THREADS`, or the number of cores that this process
-        may run on. Matrix products use no more threads than BLAS itself would.
+        may run on. Matrix products use at most so many, and not more than BLAS is set
+        to use (`OPENBLAS_NUM_THREADS`, say).
 
         Raises TypeError for what is no integer, ValueError for one out of range.
 

@@ -73,7 +73,9 @@ def test_long_tapes_in_a_process_of_their_own():
     )
 
 
-@pytest.mark.parametrize("name", ["recording", "second_tape", "demo_gradient"])
+@pytest.mark.parametrize(
+    "name", ["recording", "second_tape", "demo_gradient", "threads"]
+)
 @pytest.mark.slow
 def test_suite(name):
     for table in SUITES[name](True):

@@ -193,7 +193,7 @@ def test_doctor_finds_everything_well(capsys, monkeypatch):
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "FAIL" not in out
-    for what in ("numpy", "llvmlite", "native code", "BLAS", "SVG", "cache"):
+    for what in ("numpy", "llvmlite", "native code", "threads", "BLAS", "SVG", "cache"):
         assert f"ok    {what}" in out
     assert out.endswith("\n\neverything works\n")
 

@@ -6,6 +6,7 @@ from benchmarks.suites import (
     recording,
     second_tape,
     tape_length,
+    threads,
 )
 
 SUITES = {
@@ -14,4 +15,5 @@ SUITES = {
     "tape100k": tape_length.run,
     "second_tape": second_tape.run,
     "demo_gradient": demo_gradient.run,
+    "threads": threads.run,
 }

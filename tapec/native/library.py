@@ -4,7 +4,8 @@ A row-major product C = A B is the column-major C' = B' A'. Transposed operands 
 flags of the call, so a `transpose` that only products read costs nothing. The emitted
 routine reads sizes and flags from its step's indices:
 
-    [a, b, c, m, n, k, transpose a, transpose b, batches, offset a, offset b, ...]
+    [a, b, c, m, n, k, transpose a, transpose b, address of the number of threads,
+     batches, offset a, offset b, ...]
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from llvmlite import ir
 
 from tapec.ir import Value
 from tapec.native import blas, engine
-from tapec.native.driver import POINTER, WORD, _define, _item, _Loop, _number
+from tapec.native.driver import INT, POINTER, WORD, _define, _item, _Loop, _number
 from tapec.native.layout import memory_type
 from tapec.native.levels import folded_transpose
+from tapec.settings import threads_address
 
 __all__ = ["Product", "product"]
 
@@ -48,7 +50,7 @@ class Product:
         pairs = _batches(self.op)
         return [
             a, b, c, self.m, self.n, self.k, self.transpose_a, self.transpose_b,
-            len(pairs), *itertools.chain.from_iterable(pairs),
+            threads_address(), len(pairs), *itertools.chain.from_iterable(pairs),
         ]  # fmt: skip
 
     @property
@@ -144,9 +146,10 @@ class _Emitter:
         ]
         self._constants()
         size = at.mul(self.m, self.n)
-        before = self._alone(at.mul(size, self.k))
-        with _Loop(at, _number(0), _item(at, indices, 8)) as batch:
-            row = at.add(at.mul(batch, _number(2)), _number(9))
+        threads = at.load(_item(at, indices, 8, POINTER), typ=INT)
+        before = self._limited(at.mul(size, self.k), threads)
+        with _Loop(at, _number(0), _item(at, indices, 9)) as batch:
+            row = at.add(at.mul(batch, _number(2)), _number(10))
             offsets = [
                 _item(at, indices, row),
                 _item(at, indices, at.add(row, _number(1))),
@@ -159,24 +162,24 @@ class _Emitter:
                 at.call(self.set_threads, [before])
         at.ret(ir.Constant(WORD, 0))
 
-    def _alone(self, volume: Any) -> Any:
-        """Let BLAS use one thread for a product of middling size.
+    def _limited(self, volume: Any, threads: Any) -> Any:
+        """Let BLAS use so many threads at most, one for a product of middling size.
 
-        Returns how many it had, if more than one, else 1. Calls at the same time may
-        see each other's number, but none is left behind: only what was more than one
-        is put back.
+        Returns how many it had, if those were more, else 1. Calls at the same time may
+        see each other's number, but none is left behind: only what was more is put
+        back.
         """
         if self.get_threads is None:
             return None
         at, one = self.at, ir.Constant(WORD, 1)
-        above = at.sub(volume, _number(ALWAYS_ALONE + 1))
-        middling = at.icmp_unsigned("<", above, _number(ALONE - ALWAYS_ALONE))
         cell = self._cell(one)
-        with at.if_then(middling):
+        with at.if_then(at.icmp_unsigned(">", volume, _number(ALWAYS_ALONE))):
+            middling = at.icmp_unsigned("<=", volume, _number(ALONE))
+            limit = at.select(middling, one, at.trunc(threads, WORD))
             count = at.call(self.get_threads, [])
-            with at.if_then(at.icmp_signed(">", count, one)):
+            with at.if_then(at.icmp_signed(">", count, limit)):
                 at.store(count, cell)
-                at.call(self.set_threads, [one])
+                at.call(self.set_threads, [limit])
         return at.load(cell)
 
     def _skip(self, buffer: Any, count: Any) -> Any:

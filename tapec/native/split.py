@@ -21,10 +21,11 @@ from tapec.native.lowering import cost
 from tapec.native.plan import ALIGNMENT
 from tapec.native.space import Space, is_serial, reduced_axes, root_of
 
-__all__ = ["Chunks", "Split", "chunks_of", "split_of"]
+__all__ = ["Chunks", "Split", "chunks_of", "split_of", "time_of"]
 
-WORTH = 40_000
-"""Estimated nanoseconds from which a kernel is split (`benchmarks/threads.py`)."""
+WORTH = 60_000
+"""Estimated nanoseconds from which a kernel is split: to wake a thread takes 20,000
+(measured, `python -m benchmarks --threads 2 --only threads`)."""
 
 LEAST = 15_000
 """Nanoseconds that a chunk should take."""
@@ -32,11 +33,15 @@ LEAST = 15_000
 MOST = 64
 """Chunks of a kernel: enough to share among many threads."""
 
-INSTRUCTIONS, BYTES = 24, 30
-"""How many instructions on one element, and bytes, take a nanosecond."""
+INSTRUCTIONS, BYTES = 24, 100
+"""How many instructions on one element, and bytes in a cache, take a nanosecond. From
+memory bytes take longer, but two threads read it hardly faster than one."""
 
 SMALLER = 8
 """All partial results together have so many times fewer elements than the kernel."""
+
+
+NONE: Mapping[str, int] = {}
 
 
 class Split(NamedTuple):
@@ -67,13 +72,13 @@ def split_of(body: Function) -> Split | None:
     if not body.results or any(map(_stays_whole, work)):
         return None
     space = Space(body)
-    if 0 in space.shape or (not dims_of(body) and _time(body, {}) < WORTH):
+    if 0 in space.shape or (not dims_of(body) and time_of(body) < WORTH):
         return None
     best, found = 1, None
     axes = [a for a, n in enumerate(space.extents) if n != 1]
     for depth in range(1, len(axes) + 1):
         split = _along(body, space, axes, depth)
-        if split is not None and (count := _most(body, split, {})) > best:
+        if split is not None and (count := _most(body, split, NONE)) > best:
             best, found = count, split
     return found
 
@@ -115,8 +120,8 @@ def _elements(body: Function, sizes: Mapping[str, int]) -> int:
     return _number(root_of(body.results[0]).type.size, sizes)
 
 
-def _time(body: Function, sizes: Mapping[str, int]) -> float:
-    """Nanoseconds, estimated."""
+def time_of(body: Function, sizes: Mapping[str, int] = NONE) -> float:
+    """The nanoseconds that a kernel takes, estimated, for sizes of its extents."""
     instructions = sum(cost(op) or 0 for op in body.ops)
     values = (*body.params, *body.results)
     moved = sum(_number(v.type.nbytes, sizes) for v in values)
@@ -130,7 +135,7 @@ def chunks_of(body: Function, sizes: Sequence[int] = ()) -> Chunks | None:
     if split is None:
         return None
     named = dict(zip(dims_of(body), sizes, strict=True))
-    time = _time(body, named)
+    time = time_of(body, named)
     if time < WORTH:
         return None
     count = min(_most(body, split, named), int(time / LEAST))

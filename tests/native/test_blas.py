@@ -1,4 +1,5 @@
-"""How many threads BLAS uses: one for products of middling size, then as before."""
+"""How many threads BLAS uses: one for products of middling size, `config.threads` at
+most for others, then as before."""
 
 import ctypes
 import threading
@@ -6,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from tapec.native import blas
+import tapec
+from tapec.native import blas, library
 from tapec.native.program import compile
 from tapec.text import parse
 
@@ -64,3 +66,33 @@ def test_the_number_is_what_it_was_after_calls_at_the_same_time(counts):
         t.join()
     assert not wrong
     assert get() == 2
+
+
+@pytest.fixture
+def eight(monkeypatch):
+    """A BLAS that says it uses eight threads; the numbers that it is told."""
+    told = []
+    get = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 8)
+    put = ctypes.CFUNCTYPE(None, ctypes.c_int)(told.append)
+    found = {
+        name: ctypes.cast(function, ctypes.c_void_p).value
+        for name, function in (("get", get), ("set", put))
+    }
+    monkeypatch.setattr(blas, "thread_counts", lambda: found)
+    library._routine.cache_clear()
+    before = tapec.config.threads
+    yield told
+    tapec.config.threads = before
+    library._routine.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("n", "threads", "wanted"),
+    [(64, 3, []), (65, 3, [1, 8]), (256, 3, [1, 8]), (257, 3, [3, 8]), (257, 9, [])],
+)
+def test_a_product_uses_no_more_threads_than_wanted(eight, n, threads, wanted):
+    tapec.config.threads = threads
+    a = np.random.default_rng(0).normal(size=(n, n))
+    (found,) = product(n)(a, a)
+    np.testing.assert_allclose(found, a @ a, rtol=1e-9, atol=1e-9)
+    assert eight == wanted
