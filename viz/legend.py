@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tapec.viz.layout import number
@@ -13,7 +14,8 @@ __all__ = ["Entry", "drawn", "entries_of", "width_of"]
 
 
 class Entry(NamedTuple):
-    """classes: of the sample; "mark" is a kernel's name, "scale" that of an overlay."""
+    """classes: of the sample; "mark" is a kernel's name, "letter" that of a
+    function, "scale" that of an overlay."""
 
     classes: str
     words: str
@@ -23,25 +25,25 @@ class Entry(NamedTuple):
         return 33.0 + 7.0 * len(self.words) + 18.0
 
 
-def entries_of(scene: Scene) -> list[Entry]:
-    """What occurs in the picture."""
-    nodes = [item.node for item in scene.items.values()]
+def entries_of(scenes: Sequence[Scene]) -> list[Entry]:
+    """What occurs in the pictures."""
+    nodes = [item.node for scene in scenes for item in scene.items.values()]
     kinds = {node["kind"] for node in nodes}
     halves = {node["half"] for node in nodes if node["kind"] != "param"}
+    flows = {edge.flow for scene in scenes for edge in scene.edges}
     found = {
         Entry("node param", "parameter"): "param" in kinds,
         Entry("node forward", "forward"): "forward" in halves,
         Entry("node gradient", "gradient"): "gradient" in halves,
-        Entry("node forward result", "result"): bool(scene.graph["results"]),
-        Entry("edge saved", "saved for the gradient"): any(
-            edge.flow == "saved" for edge in scene.edges
-        ),
+        Entry("node forward result", "result"): any(s.graph["results"] for s in scenes),
+        Entry("edge saved", "saved for the gradient"): "saved" in flows,
         Entry("mark", "fused kernel"): any(node["kernel"] for node in nodes),
+        Entry("letter", "runs a function drawn beside"): len(scenes) > 1,
     }
     entries = [entry for entry, occurs in found.items() if occurs]
-    if scene.overlay is not None:
-        low, high = scene.overlay.ends
-        words = f"{scene.overlay.name}: {low} to {high}" if low else high
+    for overlay in (s.overlay for s in scenes if s.overlay is not None):
+        low, high = overlay.ends
+        words = f"{overlay.name}: {low} to {high}" if low else high
         entries.append(Entry("scale", words))
     return entries
 
@@ -67,9 +69,10 @@ def drawn(entries: list[Entry], y: float) -> list[str]:
 def sample(classes: str, x: float, y: float) -> str:
     if classes.startswith("edge"):
         return f'<path d="M{number(x)} {number(y)}h26"/>'
-    if classes == "mark":
-        at = f'x="{number(x + 13)}" y="{number(y + 4)}"'
-        return f'<text class="kernel" {at}>k0</text>'
+    if classes in ("mark", "letter"):
+        kind, text = ("kernel", "k0") if classes == "mark" else ("letter", "A")
+        at = f'x="{number(x + 11)}" y="{number(y + 4)}"'
+        return f'<text class="{kind}" {at}>{text}</text>'
     if classes == "scale":
         wide = 26.0 / STEPS
         return "".join(

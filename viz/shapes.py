@@ -6,11 +6,10 @@ import re
 from xml.sax.saxutils import escape
 
 from tapec.viz.frames import Frame
-from tapec.viz.graph import Node
 from tapec.viz.label import Label, short
 from tapec.viz.layout import Box, number
 
-__all__ = ["clean", "frame", "kernel_mark", "lines_of"]
+__all__ = ["clean", "frame", "lines_of", "mark"]
 
 
 def clean(text: str) -> str:
@@ -51,8 +50,9 @@ def lines_of(label: Label, box: Box) -> list[str]:
     return [line.replace("{}", number(y + 16.0 * k), 1) for k, line in enumerate(lines)]
 
 
-def kernel_mark(node: Node, box: Box) -> str:
-    if node["kernel"] is None:
+def mark(kind: str, text: str, box: Box) -> str:
+    """A few letters beside a box."""
+    if not text:
         return ""
-    x, y = number(box.right + 8.0), number(box.top + 9.0)
-    return f'<text class="kernel" x="{x}" y="{y}">{clean(node["kernel"])}</text>'
+    x, y = number(box.right + 4.0), number(box.top + 10.0)
+    return f'<text class="{kind}" x="{x}" y="{y}">{clean(text)}</text>'

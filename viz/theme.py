@@ -99,6 +99,8 @@ RULES = """
 {id} .result.gradient rect {{ fill: {gradient}; }}
 {id} .result text, {id} .result text.type {{ fill: {result-text}; }}
 {id} .kernel {{ font-family: {mono}; font-size: 10px; fill: {quiet}; }}
+{id} .letter {{ font-size: 13px; font-weight: 600; }}
+{id} text.kernel, {id} text.letter {{ text-anchor: start; }}
 {id} path {{ fill: none; stroke-width: 1.4; stroke-linejoin: round; }}
 {id} .edge.forward path {{ stroke: {forward}; }}
 {id} .edge.gradient path, {id} .edge.update path {{ stroke: {gradient}; }}
@@ -115,6 +117,7 @@ SHADE = """
 {id} g.shade-{k}[class] rect {{ fill: {shade-{k}}; }}
 {id} g.shade-{k}[class] text {{ fill: {shade-text-{k}}; }}
 {id} g.shade-{k}[class] text.kernel {{ fill: {quiet}; }}
+{id} g.shade-{k}[class] text.letter {{ fill: {text}; }}
 """
 """The attribute makes these rules stronger than those of results."""
 
