@@ -39,7 +39,7 @@ from tapec.variable import Variable, constant
 from tapec.vectorize import vmap
 
 if _TYPE_CHECKING:
-    from tapec.debugging import check_nan
+    from tapec.debugging import check_nan, debug
 
 __version__ = "0.1.0"
 
@@ -64,6 +64,7 @@ __all__ = [
     "constant",
     "custom_gradient",
     "custom_jvp",
+    "debug",
     "fori_loop",
     "grad",
     "hessian",

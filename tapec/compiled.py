@@ -89,6 +89,20 @@ def returned(
     ]
 
 
+def _interpreted(traced: Traced, leaves: Sequence[Any]) -> Any:
+    """One call through the interpreter, before any pass."""
+    version = object.__new__(Version)
+    version.traced = traced
+    return version.call(leaves, interpreted=True)
+
+
+def _inspection(traced: Traced, leaves: Sequence[Any]) -> Any:
+    from tapec.inspect import Inspection
+
+    inputs = [*arguments(leaves), *(traced.bindings.arrays() or ())]
+    return Inspection(traced.function, inputs, traced.bindings.describe())
+
+
 @called_directly
 class Compiled(Called):
     """A function that is traced for each new signature and runs as native code.
@@ -177,10 +191,7 @@ class Compiled(Called):
                 f"{rejection(last.traced, arguments(leaves))}\n"
                 "use tapec.cond or np.where, and arguments in the place of numbers"
             )
-        traced = self._trace(leaves, structure)
-        version = object.__new__(Version)
-        version.traced = traced
-        return version.call(leaves, interpreted=True)
+        return _interpreted(self._trace(leaves, structure), leaves)
 
     def _trace(self, leaves: Sequence[Any], structure: containers.Structure) -> Traced:
         owner = self._bindings_of(structure)
@@ -230,12 +241,14 @@ class Compiled(Called):
 
     def inspect(self, *args: Any, **kw: Any) -> Any:
         """What is compiled for these arguments, stage by stage: see `tapec.inspect`."""
-        from tapec.inspect import Inspection
+        leaves, structure = self._flatten(args, kw)
+        return _inspection(self._trace(leaves, structure), leaves)
 
+    def stepwise(self, *args: Any, **kw: Any) -> tuple[Any, Callable[[], Any]]:
+        """The inspection of a call, and the call itself through the interpreter."""
         leaves, structure = self._flatten(args, kw)
         traced = self._trace(leaves, structure)
-        inputs = [*arguments(leaves), *(traced.bindings.arrays() or ())]
-        return Inspection(traced.function, inputs, traced.bindings.describe())
+        return _inspection(traced, leaves), lambda: _interpreted(traced, leaves)
 
     def profile(self, *args: Any, **kw: Any) -> Any:
         """How long each kernel takes, and what the machine would reach.

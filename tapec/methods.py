@@ -27,6 +27,10 @@ class Method(functools.partial[Any]):
         """See `Compiled.inspect`."""
         return self.func.inspect(*self.args, *args, **kw)  # type: ignore[attr-defined]
 
+    def stepwise(self, *args: Any, **kw: Any) -> Any:
+        """See `Compiled.stepwise`."""
+        return self.func.stepwise(*self.args, *args, **kw)  # type: ignore[attr-defined]
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.func, name)
 

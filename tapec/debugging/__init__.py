@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 from tapec.debugging.printing import assert_, print_
 
 if TYPE_CHECKING:
+    from tapec.debugging.debugger import debug
+    from tapec.debugging.in_pdb import set_trace
     from tapec.debugging.nans import check_nan
 
-__all__ = ["assert_", "check_nan", "print_"]
+__all__ = ["assert_", "check_nan", "debug", "print_", "set_trace"]
 
-_LATER = {"check_nan": "tapec.debugging.nans"}
+_LATER = {
+    "check_nan": "tapec.debugging.nans",
+    "debug": "tapec.debugging.debugger",
+    "set_trace": "tapec.debugging.in_pdb",
+}
 
 
 def __getattr__(name: str) -> Any:
