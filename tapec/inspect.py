@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from tapec.debugging.running import Running
 from tapec.errors import excerpt
 from tapec.ir import Function, Placed, Replaced, Value, logged
 from tapec.passes import pipeline
@@ -47,7 +48,7 @@ def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
     return fun.inspect(*args, **kw)  # type: ignore[no-any-return]
 
 
-class Inspection(Pictures):
+class Inspection(Pictures, Running):
     """Every stage of a program, as functions, text and pictures.
 
     stages: name -> `Function`: "recorded", then each pass in order; "optimized" names

@@ -251,13 +251,16 @@ class GradientTape:
         """The gradient program, stage by stage: see `tapec.inspect`."""
         from tapec.inspect import Inspection
 
-        return Inspection(self.function(target, sources))
+        return Inspection(*self._recorded(target, sources))
 
     def function(self, target: Any = None, sources: Any = None) -> Function:
         """The recorded function with its gradient, before any pass.
 
         After `gradient` on a tape that is not persistent: that of what it was asked.
         """
+        return self._recorded(target, sources)[0]
+
+    def _recorded(self, target: Any, sources: Any) -> tuple[Function, list[Any]]:
         if self._rec is None or target is None:
             if self._asked.last is None:
                 raise RuntimeError("the tape was not asked for a gradient yet")

@@ -230,8 +230,14 @@ def _numbers(ct: Any, value: Value) -> Array:
     return np.array(ct, value.dtype)
 
 
-def recorded_gradient(request: Request) -> Function:
-    """The program of `request` before any pass."""
+def recorded_gradient(request: Request) -> tuple[Function, list[Array]]:
+    """The program of `request` before any pass, and what its parameters are.
+
+    No arrays if the recording has been freed.
+    """
     program = GradientProgram(request, keep=False)
     fn, _ = program.build(program.fn)
-    return fn
+    if any(s is None for s in program.sources):
+        return fn, []
+    cts = [_numbers(ct, v) for v, ct in request.given]
+    return fn, [array_of(s) for s in program.sources] + cts
