@@ -172,6 +172,7 @@ class _Engine:
         cts = [
             copy(filled(self.rec, t, 0.0)) if differentiable(t) else None for t in types
         ]
+        self.rec.step = None  # values of a trail do not change
         start = len(self.rec.values)
         active = [i for i, t in enumerate(tangents) if t is not None]
         seeds: dict[Value, Tensor] = {}

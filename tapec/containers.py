@@ -17,6 +17,8 @@ import numpy as np
 from tapec.ir import Dim
 from tapec.operators import Operators
 from tapec.statics import Static, static_key
+from tapec.tensor import Tensor
+from tapec.variable import Variable
 
 __all__ = [
     "PLAIN",
@@ -33,6 +35,8 @@ LONG_ROW = 64
 
 PLAIN = frozenset((np.ndarray, float, int, complex))
 """Most leaves are of exactly these types."""
+
+_TENSORS = frozenset((Tensor, Variable))
 
 
 class Structure:
@@ -135,7 +139,7 @@ NO_KEYWORDS = Structure("dict", ())
 
 def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     kind = type(tree)
-    if kind in PLAIN:
+    if kind in PLAIN or kind in _TENSORS:
         leaves.append(tree)
         return LEAF
     if tree is None:
@@ -175,6 +179,10 @@ def _sequence(kind: str, children: list[Structure]) -> Structure:
 
 def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
     """The container of this structure with these leaves."""
+    if structure is LEAF:
+        return leaves[0]
+    if structure.kind == "list" and _rows.get(("list", len(leaves))) is structure:
+        return list(leaves)
     return _unflatten(structure, iter(leaves))
 
 

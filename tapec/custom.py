@@ -159,7 +159,7 @@ class _Backward(Trace):
     def leaf_of(self, source: Any) -> Value | None:
         return self._import(self.outer(source)) if type(source) is Tensor else None
 
-    def leaf(self, source: Any, array: Array) -> Value:
+    def leaf(self, source: Any, array: Array, name: str = "") -> Value:
         with recording_in(self.parent):
             t = as_tensor(source)
         return self._import(self.outer(t))

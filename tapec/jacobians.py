@@ -14,7 +14,7 @@ import numpy as np
 
 from tapec import containers
 from tapec.errors import ShapeError
-from tapec.ir import Function
+from tapec.ir import Function, Value
 from tapec.operators import Operators
 from tapec.passes.batch import batch, mapped
 from tapec.recording import Array, recording_in, state
@@ -101,12 +101,15 @@ class _Rows(GradientProgram):
     """The program of a gradient, for many cotangents in one run."""
 
     def __init__(self, request: Request, size: int) -> None:
-        super().__init__(request)
         self.size = size
+        super().__init__(request)
 
     @property
-    def _key(self) -> tuple[Any, ...]:
-        return "rows", self.size, *super()._key
+    def _question(self) -> tuple[Any, ...]:
+        return "rows", self.size, *super()._question
+
+    def _extra(self, fn: Function, wrt: list[Value]) -> tuple[Any, ...]:
+        return "rows", self.size, *super()._extra(fn, wrt)
 
     def build(self, fn: Function) -> tuple[Function, list[int | None]]:
         single, places = super().build(fn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,13 +15,16 @@ from tapec.ops import logic as lo
 from tapec.primitive import Primitive
 from tapec.recording import locate, state, warn
 
-__all__ = ["PLAIN", "Operators"]
+__all__ = ["GETITEM", "PLAIN", "Operators"]
 
 
 PLAIN: set[type] = {float, int}
 """Types of operands that every operator takes; `tensor` adds its own."""
 
 _NO_ATTRS: dict[str, Any] = {}
+
+GETITEM = operator.getitem
+"""Stands for `x[key]` among NumPy's functions."""
 
 
 def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
@@ -48,6 +52,13 @@ def _unary(prim: Primitive) -> Callable[[Any], Any]:
     return operator
 
 
+def _ufunc(ufunc: Any, x: Any, other: Any) -> Any:
+    """`ufunc(x, other)`, without NumPy where nobody else could know better."""
+    if type(other) in PLAIN:
+        return x.__array_ufunc__(ufunc, "__call__", x, other)
+    return ufunc(x, other)
+
+
 def _defers(other: Any) -> bool:
     """Operands that know better, or that are no numbers at all."""
     return other is None or isinstance(other, (str, bytes, dict, set))
@@ -56,10 +67,10 @@ def _defers(other: Any) -> bool:
 def _method(name: str, function: Any = None) -> Callable[..., Any]:
     """A NumPy method that is the NumPy function of the same name."""
 
-    def method(self: Any, *args: Any, **kw: Any) -> Any:
-        from tapec.tensor import FUNCTIONS
+    function = function or getattr(np, name)
 
-        return FUNCTIONS[function or getattr(np, name)](self, *args, **kw)
+    def method(self: Any, *args: Any, **kw: Any) -> Any:
+        return self.__array_function__(function, (), (self, *args), kw)
 
     method.__name__ = name
     method.__doc__ = f"`numpy.{name}` of this tensor."
@@ -71,6 +82,8 @@ class Operators:
 
     __slots__ = ()
     __hash__ = object.__hash__
+
+    __array_function__: Any
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,10 +120,10 @@ class Operators:
         return NotImplemented if _defers(other) else lo.not_equal(self, other)
 
     def __pow__(self, other: Any) -> Any:
-        return NotImplemented if _defers(other) else np.power(self, other)
+        return NotImplemented if _defers(other) else _ufunc(np.power, self, other)
 
     def __matmul__(self, other: Any) -> Any:
-        return np.matmul(self, other)
+        return _ufunc(np.matmul, self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
         return np.matmul(other, self)
@@ -146,9 +159,7 @@ class Operators:
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, index: Any) -> Any:
-        from tapec.numpy.indexing import getitem
-
-        return getitem(self, index)
+        return self.__array_function__(GETITEM, (), (self, index), _NO_ATTRS)
 
     sum, mean, prod = _method("sum"), _method("mean"), _method("prod")
     max, min = _method("max", np.max), _method("min", np.min)
@@ -261,11 +272,11 @@ def looked(x: Any, how: str) -> None:
 
     In a trace the program is then valid for these numbers only: a check goes with it.
     """
-    from tapec.tensor import as_tensor, check_equal
-
     rec = state.recording
     if rec is None:
         return
+    from tapec.tensor import as_tensor, check_equal
+
     rec.look(x, how)
     if rec.is_trace and (t := as_tensor(x)).rec is rec:
         check_equal(t, t.array)

@@ -41,6 +41,7 @@ def clear() -> None:
     """Forget every program."""
     with _lock:
         _entries.clear()
+        recording.clear_trails()
 
 
 def key_of(fn: Function) -> tuple[tuple[Any, ...], list[Array]]:
@@ -104,6 +105,14 @@ class Entry:
                 self._program = _compiled(self._function)
             given = [literals[group[0]] for group in self._varying]
             return Ready(self._function, self._program, self._info, given)
+
+    def still_gives(self, ready: Ready | None) -> bool:
+        """Whether what was prepared before is what `prepare` would answer again."""
+        return (
+            ready is not None
+            and ready.program is not None
+            and ready.program is self._program
+        )
 
     def _admit(self, literals: list[Array]) -> None:
         """Literals that differ from the first recording become inputs for good."""

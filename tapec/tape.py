@@ -11,19 +11,19 @@ from tapec import containers
 from tapec.errors import TraceError
 from tapec.ir import Function
 from tapec.recording import Recording, free_lost, recording_in, state
+from tapec.tape_explain import explain
 from tapec.tape_gradient import Request, gradients, recorded_gradient
 from tapec.tape_sources import (
     SOURCES,
     Asked,
+    Sources,
     Span,
     UnconnectedGradients,
-    explain,
     is_source,
     none_or_zero,
     targets_of,
     tensors_of,
     value_on,
-    values_of,
     zeros_for,
 )
 from tapec.variable import Variable
@@ -86,6 +86,7 @@ class GradientTape:
             self._rec = state.recording
             if self._rec is None or not self._rec.hold(self):
                 self._rec = Recording(code)
+                self._rec.walk()
                 self._rec.hold(self)
         elif state.recording not in (None, self._rec):
             raise RuntimeError(
@@ -107,7 +108,8 @@ class GradientTape:
         """No more gradients: the recording may be freed."""
         rec = self._rec
         if rec is not None and not rec.closed:
-            self._variables = self.watched_variables()
+            if not lost:
+                self._variables = self.watched_variables()
             self._watched.clear()
             rec.release(self, lost)
         self._rec = None
@@ -154,8 +156,9 @@ class GradientTape:
             return self._variables
         found: dict[int, Variable] = {}
         if self.watch_accessed_variables:
+            whole = self._span.is_whole(self._rec.position)
             for position, v, _ in self._rec.reads:
-                if v.trainable and self._span.covers(position):
+                if v.trainable and (whole or self._span.covers(position)):
                     found[id(v)] = v
         for x, _ in self._watched.values():
             if isinstance(x, Variable):
@@ -213,15 +216,15 @@ class GradientTape:
     ) -> Request:
         named = tensors_of(sources, SOURCES)
         targets, cts = targets_of(rec, target, output_gradients)
-        wrt = [self._values(rec, x, target) for x in named]
+        find = self._sources(rec, target)
+        wrt = [find.values(x) for x in named]
         request = Request(rec, targets, cts, wrt, self._span)
         self._asked.note(target, named, request)
         return request
 
-    def _values(self, rec: Recording, x: Any, target: Any) -> list[Any]:
-        """The values that stand for one source; none when it has no gradient."""
-        watched, everything = self._watched.get(id(x)), self.watch_accessed_variables
-        return values_of(rec, x, watched, self._span, everything, target)
+    def _sources(self, rec: Recording, target: Any) -> Sources:
+        everything = self.watch_accessed_variables
+        return Sources(rec, self._watched, self._span, everything, target)
 
     def _done(self) -> None:
         """A gradient was given: a tape that is not persistent is finished."""
@@ -235,7 +238,7 @@ class GradientTape:
             return "the tape never recorded"
         wrt = self._asked.source(source)
         if wrt is None and self._rec is not None:
-            wrt = self._values(self._rec, source, target)
+            wrt = self._sources(self._rec, target).values(source)
         targets = self._asked.target(target)
         if targets is None and self._rec is not None:
             targets = targets_of(self._rec, target, None)[0]

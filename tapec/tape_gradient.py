@@ -30,6 +30,11 @@ class Request(NamedTuple):
     wrt: list[list[Value]]
     span: Span
 
+    def without_cotangents(self) -> Request:
+        """The same question, which holds no tensor."""
+        cts = [None] * len(self.cts)
+        return Request(self.rec, self.targets, cts, self.wrt, self.span)
+
     @property
     def inline(self) -> bool:
         """Whether somebody may differentiate the gradient: a tape, or a trace."""
@@ -51,7 +56,10 @@ def gradients(request: Request) -> list[Tensor | None]:
         return _record_elsewhere(request, state.recording)
     program = GradientProgram(request)
     found = program.run([ct for ct in request.cts if ct is not None])
-    return [None if g is None else Tensor.holding(g) for g in found]
+    return [
+        None if g is None else Tensor(None, None, group[0].type, g)
+        for g, group in zip(found, request.wrt, strict=True)
+    ]
 
 
 def _sum(parts: Sequence[Any]) -> Any:
@@ -125,6 +133,45 @@ def _record_elsewhere(request: Request, rec: Recording) -> list[Tensor | None]:
 # --- as a program of its own ----------------------------------------------------
 
 
+class _Plan:
+    """The forward function of a question, and its program once it was asked.
+
+    fn: its results are targets, sources, then values to keep. wrt: the sources that it
+    contains. It knows no recording: others that went along the same trail share it.
+    """
+
+    def __init__(self, fn: Function, wrt: list[Value], extra: tuple[Any, ...]) -> None:
+        self.fn = fn
+        self.wrt = wrt
+        self._extra = extra
+        self._found: Any = None
+        self._ready: Any = None
+        self._info: Any = None
+        self._columns: list[list[int]] = []
+
+    def prepare(self, build: programs.Build) -> programs.Ready:
+        """The program, ready for the literals of the recording."""
+        if self._found is None:
+            self._found = programs.lookup(self.fn, self._extra)
+        else:
+            programs.stats["hits"] += 1
+        entry, literals = self._found
+        if not entry.still_gives(self._ready):
+            self._ready = entry.prepare(self.fn, literals, build)
+        ready: programs.Ready = self._ready
+        return ready
+
+    def columns(self, info: list[Any], wrt: list[list[Value]]) -> list[list[int]]:
+        """For each group of `wrt` the places of its gradients among the results."""
+        if self._info is not info:
+            of = dict(zip(self.wrt, info, strict=True))
+            self._info = info
+            self._columns = [
+                [of[v] for v in group if of.get(v) is not None] for group in wrt
+            ]
+        return self._columns
+
+
 class GradientProgram:
     """The program of a request; it can be run for several cotangents.
 
@@ -134,41 +181,61 @@ class GradientProgram:
     def __init__(self, request: Request, keep: bool = True) -> None:
         self.request = request
         self._pending = request.rec.pending() if keep else []
-        self._plan()
+        step, question = request.rec.step, self._question
+        found = None if step is None else step.plans.get(question)
+        if found is None:
+            found = self._planned()
+            if step is not None:
+                step.plans[question] = found
+        self._plan: _Plan = found
+        self.fn, self.wrt = found.fn, found.wrt
+        leaves = request.rec.leaves
+        self.sources: list[Any] = [leaves.get(p) for p in found.fn.params]
         self._ready: Any = None
 
-    def _plan(self) -> None:
-        """The forward function; results: targets, sources, then values to keep."""
+    @property
+    def _question(self) -> tuple[Any, ...]:
+        """What is asked, in values of the recording."""
+        targets, cts, wrt = self.request.targets, self.request.cts, self.request.wrt
+        return (
+            tuple(targets),
+            tuple([ct is not None for ct in cts]),
+            tuple(map(tuple, wrt)),
+            self.request.span.ends,
+            tuple([t.value for t in self._pending]),
+        )
+
+    def _planned(self) -> _Plan:
         rec, request = self.request.rec, self.request
         base, _ = rec.function(request.targets, whole=True)
         inside = {*base.params, *base.ops}
         flat = dict.fromkeys(v for group in request.wrt for v in group)
-        self.wrt = [v for v in flat if v in inside]
-        outputs = [*request.targets, *self.wrt, *(t.value for t in self._pending)]
-        self.fn, self.sources = rec.function(outputs, whole=True)
+        wrt = [v for v in flat if v in inside]
+        outputs = [*request.targets, *wrt, *(t.value for t in self._pending)]
+        fn, _ = rec.function(outputs, whole=True)
+        return _Plan(fn, wrt, self._extra(fn, wrt))
 
-    @property
-    def _key(self) -> tuple[Any, ...]:
+    def _extra(self, fn: Function, wrt: list[Value]) -> tuple[Any, ...]:
         """What else makes the program another one."""
         cuts = self.request.span.cuts
-        cut = tuple([i for i, op in enumerate(self.fn.ops) if cuts(op)])
+        cut = tuple([i for i, op in enumerate(fn.ops) if cuts(op)])
         given = tuple([ct is not None for ct in self.request.cts])
-        return "gradient", len(self.request.targets), len(self.wrt), cut, given
+        return "gradient", len(self.request.targets), len(wrt), cut, given
 
     def run(self, cts: Sequence[Any]) -> list[Array | None]:
         """One gradient per source, for cotangents of the targets that want one."""
         rec = self.request.rec
-        wanted = [v for v, _ in self.request.given]
         with rec.lock:
             if self._ready is None:
-                entry, literals = programs.lookup(self.fn, self._key)
-                self._ready = entry.prepare(self.fn, literals, self.build)
+                self._ready = self._plan.prepare(self.build)
             arrays = [array_of(s) for s in self.sources]
-            arrays += [_numbers(ct, v) for v, ct in zip(wanted, cts, strict=True)]
+            if cts:
+                wanted = [v for v, _ in self.request.given]
+                arrays += [_numbers(ct, v) for v, ct in zip(wanted, cts, strict=True)]
             outs = self._ready.run(arrays)
             self._settle(outs)
-        found = self.by_source(outs, self._ready.info)
-        return [None if g is None else np.asarray(g) for g in found]
+        columns = self._plan.columns(self._ready.info, self.request.wrt)
+        return [_added(outs, places) for places in columns]
 
     def _settle(self, outs: Sequence[Array]) -> None:
         if self._pending:
@@ -178,12 +245,8 @@ class GradientProgram:
 
     def by_source(self, outs: Sequence[Any], places: list[Any]) -> list[Any]:
         """The results of the program, added up for each source."""
-        of = dict(zip(self.wrt, places, strict=True))
-        found = []
-        for group in self.request.wrt:
-            at = [of[v] for v in group if of.get(v) is not None]
-            found.append(_sum([outs[i] for i in at]))
-        return found
+        columns = self._plan.columns(places, self.request.wrt)
+        return [_sum([outs[i] for i in places]) for places in columns]
 
     def build(self, fn: Function) -> tuple[Function, list[int | None]]:
         """Forward and backward as one function; the place of each source's gradient."""
@@ -217,6 +280,13 @@ class GradientProgram:
         apart = {v.uid for v in fn.results[n : n + len(self.wrt)]}
         apart |= {op.uid for op in fn.ops if _outside(self.request.span, op)}
         return roll(fn, apart)
+
+
+def _added(outs: Sequence[Array], places: list[int]) -> Array | None:
+    """The sum of those results; None where there are none."""
+    if len(places) == 1:
+        return np.asarray(outs[places[0]])
+    return np.asarray(_sum([outs[i] for i in places])) if places else None
 
 
 def _parameter(trace: Trace, value: Value) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a tape is asked about, found on its recording; and why a gradient is missing."""
+"""What a tape is asked about, found on its recording."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tapec import containers
-from tapec.errors import ShapeError, excerpt
+from tapec.errors import ShapeError
 from tapec.ir import ArrayType, Value
 from tapec.operators import Operators
 from tapec.passes.vjp import differentiable
@@ -20,19 +20,19 @@ from tapec.variable import Variable
 __all__ = [
     "SOURCES",
     "Asked",
+    "Sources",
     "Span",
     "UnconnectedGradients",
-    "explain",
     "is_source",
     "none_or_zero",
     "targets_of",
     "tensors_of",
     "value_on",
-    "values_of",
     "zeros_for",
 ]
 
 
+_TENSORS = frozenset((Tensor, Variable))
 SOURCES = "a source of gradients must be a tensor or a variable"
 
 
@@ -69,9 +69,21 @@ class Span:
         self._ends.clear()
 
     @property
+    def ends(self) -> tuple[tuple[int, int | None], ...]:
+        """The positions where recording began and ended."""
+        return tuple(self._ends)
+
+    @property
     def first(self) -> int:
         """Where the tape began; 0 if it never did."""
         return self._ends[0][0] if self._ends else 0
+
+    def is_whole(self, position: int) -> bool:
+        """Whether the tape recorded without a gap up to there."""
+        if len(self._ends) != 1:
+            return False
+        first, end = self._ends[0]
+        return first == 0 and (end is None or end == position)
 
     def covers(self, position: int) -> bool:
         """Whether the tape was recording then."""
@@ -93,20 +105,19 @@ class Asked:
     def __init__(self) -> None:
         self.last: Any = None
         self._targets: list[weakref.ref[Any]] = []
-        self._sources: list[tuple[weakref.ref[Any], list[Value]]] = []
+        self._sources: list[weakref.ref[Any]] = []
 
     def note(self, target: Any, sources: list[Any], request: Any) -> None:
         """Remember a request without keeping its tensors alive."""
-        self.last = request._replace(cts=[None] * len(request.cts))
+        self.last = request.without_cotangents()
         self._targets = [weakref.ref(t) for t in _tensors(target)]
-        self._sources = [
-            (weakref.ref(x), values)
-            for x, values in zip(sources, request.wrt, strict=True)
-        ]
+        self._sources = [weakref.ref(x) for x in sources]
 
     def source(self, x: Any) -> list[Value] | None:
         """The values that stood for `x`; None when it was not asked about."""
-        return next((values for ref, values in self._sources if ref() is x), None)
+        found = (i for i, ref in enumerate(self._sources) if ref() is x)
+        i = next(found, None)
+        return None if i is None else self.last.wrt[i]
 
     def target(self, target: Any) -> list[Value] | None:
         """The values of the target asked about; None when this is another one."""
@@ -118,11 +129,18 @@ class Asked:
 
 
 def _tensors(tree: Any) -> list[Any]:
+    if type(tree) is Tensor:
+        return [tree]
     return [t for t in containers.flatten(tree)[0] if isinstance(t, Operators)]
 
 
 def tensors_of(tree: Any, demand: str) -> list[Any]:
     """The tensors and variables of a container; ValueError for anything else in it."""
+    kind = type(tree)
+    if kind in _TENSORS:
+        return [tree]
+    if (kind is list or kind is tuple) and _TENSORS.issuperset(map(type, tree)):
+        return list(tree)
     leaves, structure = containers.flatten(tree)
     others = [s.data.get() for s in _nodes(structure) if s.kind == "static"]
     for x in (*leaves, *others):
@@ -158,30 +176,53 @@ def value_on(rec: Any, x: Any) -> Value:
     return value
 
 
-def values_of(
-    rec: Recording, x: Any, watched: Any, span: Span, everything: bool, target: Any
-) -> list[Value]:
-    """The values that stand for source `x`: several for a variable assigned meanwhile.
+class Sources:
+    """What is asked of the sources of one gradient.
 
-    watched: what `watch` noted for it, or None. everything: not only that is a source.
-    target: a variable may be its own target without ever having been read.
+    watched: what `watch` noted, by id. everything: not only that is a source. target: a
+    variable may be its own target without ever having been read.
     """
-    if x.dtype.kind not in "fc":
-        if watched is None:
-            is_source(x)
-        return []
-    if watched is None and not (everything and getattr(x, "trainable", True)):
-        return []
-    if isinstance(x, Variable):
-        reads = [(at, leaf) for at, v, leaf in rec.reads if v is x]
-        found = dict.fromkeys(leaf for at, leaf in reads if span.covers(at))
-        if any(t is x for t in _tensors(target)):
-            found[reads[-1][1]] = None
-        return list(found)
-    if watched is not None:
-        return [watched[1]]
-    value = x.value if x.rec is rec else rec.leaf_of(x)
-    return [] if value is None else [value]
+
+    def __init__(
+        self, rec: Recording, watched: dict[int, tuple[Any, Any]], span: Span,
+        everything: bool, target: Any,
+    ) -> None:  # fmt: skip
+        self._rec = rec
+        self._watched = watched
+        self._everything = everything
+        self._targets = {id(t) for t in _tensors(target)}
+        self._read: dict[int, list[Value]] = {}
+        self._last: dict[int, Value] = {}
+        whole = span.is_whole(rec.position)
+        for position, v, leaf in rec.reads:
+            self._last[id(v)] = leaf
+            if whole or span.covers(position):
+                found = self._read.get(id(v))
+                if found is None:
+                    self._read[id(v)] = [leaf]
+                elif leaf not in found:
+                    found.append(leaf)
+
+    def values(self, x: Any) -> list[Value]:
+        """The values that stand for `x`: several for a variable assigned meanwhile."""
+        watched = self._watched.get(id(x))
+        if x.type.dtype.kind not in "fc":
+            if watched is None:
+                is_source(x)
+            return []
+        if isinstance(x, Variable):
+            if watched is None and not (self._everything and x.trainable):
+                return []
+            found = self._read.get(id(x), [])
+            if id(x) in self._targets and self._last[id(x)] not in found:
+                return [*found, self._last[id(x)]]
+            return found
+        if watched is not None:
+            return [watched[1]]
+        if not self._everything:
+            return []
+        value = x.value if x.rec is self._rec else self._rec.leaf_of(x)
+        return [] if value is None else [value]
 
 
 def targets_of(
@@ -190,7 +231,7 @@ def targets_of(
     """Differentiable targets on the recording, with their cotangents (None: ones)."""
     if target is None:
         raise ValueError("the target is None; give the tensor to differentiate")
-    leaves, _ = containers.flatten(target)
+    leaves = [target] if type(target) is Tensor else containers.flatten(target)[0]
     given: list[Any] = [None] * len(leaves)
     if output_gradients is not None:
         flat, structure = containers.flatten(output_gradients)
@@ -242,65 +283,3 @@ def none_or_zero(unconnected: Any) -> bool:
 def zeros_for(source: Any) -> Tensor:
     """The gradient of a source that the target does not depend on."""
     return Tensor.holding(np.zeros(source.shape, source.dtype))
-
-
-# --- explaining ---------------------------------------------------------------
-
-
-def explain(
-    rec: Recording, targets: list[Value], source: Any, wrt: list[Value], span: Span
-) -> str:
-    """Why `source`, which is `wrt` on the recording, has a gradient or has none."""
-    if isinstance(source, Operators) and source.dtype.kind not in "fc":
-        return f"a source of dtype {source.dtype} has no gradient"
-    fn, _ = rec.function(targets, whole=True)
-    depends, smooth = set(wrt), set(wrt)
-    for op in fn.ops:
-        if any(a in depends for a in op.args):
-            depends.add(op)
-        if not span.cuts(op) and any(a in smooth for a in op.args):
-            smooth.add(op)
-    if any(t in smooth and differentiable(t.type) for t in targets):
-        n = sum(op in smooth for op in fn.ops)
-        ops = "1 recorded op" if n == 1 else f"{n} recorded ops"
-        return f"the gradient reaches the source through {ops}"
-    if any(t in depends for t in targets):
-        cut = next(op for op in fn.ops if op in depends and op not in smooth)
-        return _with_line(f"the gradient is cut at {cut.prim.name}, {_why(cut)}", cut)
-    return _independent(rec, source, wrt)
-
-
-def _why(op: Value) -> str:
-    if op.prim.vjp is None:
-        return "which has no derivative"
-    if type(op.type) is ArrayType and not differentiable(op.type):
-        return f"whose result is {op.type!r}"
-    return "which the tape did not record"
-
-
-def _with_line(text: str, place: Any) -> str:
-    loc = place.meta.loc if isinstance(place, Value) else place.loc
-    line = excerpt(loc)
-    return f"{text}\n{line}" if line else text
-
-
-def _independent(rec: Recording, source: Any, wrt: list[Value]) -> str:
-    """The target was not computed from the source: did its number leave the tape?"""
-    below = set(wrt)
-    for op in _history(rec, wrt):
-        if any(a in below for a in op.args):
-            below.add(op)
-    for look in rec.looks:
-        if look.source() is source or look.value in below:
-            how = f"{look.how} took its number out of the recording"
-            return _with_line(f"the target does not depend on the source: {how}", look)
-    if not wrt:
-        return "the source was not recorded by this tape: not watched, or never used"
-    return "the target does not depend on the source"
-
-
-def _history(rec: Recording, wrt: list[Value]) -> list[Value]:
-    """What was recorded of the numbers that were looked at, in order."""
-    looked = [look.value for look in rec.looks if look.value is not None]
-    fn, _ = rec.function(looked, whole=True)
-    return list(fn.ops)

@@ -10,9 +10,9 @@ import numpy as np
 
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType
-from tapec.operators import Operators, looked
+from tapec.operators import PLAIN, Operators, looked
 from tapec.ops.cast import stop_gradient
-from tapec.recording import Array, Trace, isolated, state
+from tapec.recording import Array, Recording, Trace, isolated, state
 from tapec.tensor import Tensor, apply_function, apply_ufunc, as_tensor
 
 __all__ = ["Variable", "commit", "constant"]
@@ -55,12 +55,13 @@ class Variable(Operators):
     variable([0.5, 1.5], dtype=float64)
     """
 
-    __slots__ = ("__weakref__", "_array", "name", "trainable")
+    __slots__ = ("__weakref__", "_array", "name", "trainable", "type")
 
     def __init__(
         self, initial: Any, trainable: bool = True, name: str = "", dtype: Any = None
     ) -> None:
         self._array: Array = constant(initial, dtype).array
+        self.type = ArrayType(self._array.dtype, self._array.shape)
         self.name = name
         self.trainable = trainable
 
@@ -69,10 +70,6 @@ class Variable(Operators):
         """The current numbers (those assigned by a running trace included)."""
         t = self._assigned()
         return self._array if t is None else t.array
-
-    @property
-    def type(self) -> ArrayType:
-        return ArrayType(self._array.dtype, self._array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -103,19 +100,24 @@ class Variable(Operators):
         rec = state.recording
         if rec is None:
             return Tensor.holding(self._array.view())
+        if rec.is_trace:
+            return self._read_in_trace(rec)
+        array = self._array
+        leaf = rec.leaf(array, array, self.name)
+        rec.reads.append((rec._uid, self, leaf))
+        out = Tensor(rec, leaf, self.type, array)
+        rec.track(out)
+        return out
+
+    def _read_in_trace(self, rec: Recording) -> Tensor:
         assigned = self._assigned()
         if assigned is not None:
             if assigned.rec is rec:
                 rec.reads.append((rec.position, self, assigned.value))
             return assigned
-        array = self._array
-        leaf = rec.leaf(self if rec.is_trace else array, array)
-        if not leaf.name:
-            leaf.name = self.name
+        leaf = rec.leaf(self, self._array, self.name)
         rec.reads.append((rec.position, self, leaf))
-        out = Tensor(rec, leaf, leaf.type, None if rec.is_trace else array)
-        rec.track(out)
-        return out
+        return Tensor(rec, leaf, self.type)
 
     def _assigned(self) -> Tensor | None:
         rec = state.recording
@@ -145,7 +147,7 @@ class Variable(Operators):
         self._array = array
 
     def _fits(self, shape: tuple[int, ...]) -> None:
-        if shape != self.shape:
+        if shape != self.type.shape:
             raise ShapeError(
                 f"assign: variable {self.type!r} cannot hold shape {shape}"
             )
@@ -164,7 +166,9 @@ class Variable(Operators):
         raw = delta.array if isinstance(delta, Operators) else delta
         with _commit_lock:  # two threads that add both count
             array = np.asarray(ufunc(self._array, raw))
-            self._replace(array.astype(self.dtype, copy=False))
+            if array.dtype is not self.type.dtype:
+                array = array.astype(self.dtype, copy=False)
+            self._replace(array)
         return self
 
     # NumPy's protocols
@@ -207,6 +211,9 @@ class Variable(Operators):
         part = np.ravel(as_tensor(filled).astype(self.dtype))
         flat = scatter_add(part, np.ravel(places), shape=(self.size,), axis=0)
         return as_tensor(np.reshape(flat, self.shape))
+
+
+PLAIN.add(Variable)
 
 
 def commit(

@@ -26,7 +26,7 @@ from tapec.ops.select import where
 from tapec.ops.shape import flip
 from tapec.ops.shape import reshape as reshape_op
 from tapec.primitive import broadcast_shapes
-from tapec.tensor import as_tensor
+from tapec.tensor import as_tensor, implements
 
 __all__ = ["getitem", "setitem"]
 
@@ -191,6 +191,7 @@ def _covers(e: Any) -> int:
 # --- x[key] -------------------------------------------------------------------
 
 
+@implements(operator.getitem)
 def getitem(x: Any, key: Any) -> Any:
     """`x[key]` as a functional operation."""
     x = as_tensor(x)

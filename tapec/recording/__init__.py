@@ -14,7 +14,7 @@ from tapec.recording.current import (
     state,
     threads_recording,
 )
-from tapec.recording.places import is_library, locate, warn
+from tapec.recording.places import is_library, locate, still_at, warn
 from tapec.recording.recording import (
     Array,
     Look,
@@ -24,6 +24,7 @@ from tapec.recording.recording import (
     run_program,
 )
 from tapec.recording.trace import Trace
+from tapec.recording.trail import clear as clear_trails
 
 __all__ = [
     "Array",
@@ -31,6 +32,7 @@ __all__ = [
     "Recording",
     "Trace",
     "array_of",
+    "clear_trails",
     "free_lost",
     "install_run",
     "is_library",
@@ -40,6 +42,7 @@ __all__ = [
     "recording_in",
     "run_program",
     "state",
+    "still_at",
     "threads_recording",
     "warn",
 ]

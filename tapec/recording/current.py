@@ -66,6 +66,8 @@ class _End:
         self.home = home
 
     def __del__(self) -> None:
+        if _pace_collector is None:
+            return  # the interpreter is ending
         threads_recording.pop(self.home, None)
         _pace_collector()
 

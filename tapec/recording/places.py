@@ -8,7 +8,14 @@ from typing import Any
 
 from tapec.ir import Location, Meta
 
-__all__ = ["called_from_tapec", "is_library", "locate", "user_frames", "warn"]
+__all__ = [
+    "called_from_tapec",
+    "is_library",
+    "locate",
+    "still_at",
+    "user_frames",
+    "warn",
+]
 
 _LIBRARY = ("tapec", "numpy", "scipy")
 _is_library: dict[int, bool] = {}
@@ -32,9 +39,12 @@ def is_library(namespace: dict[str, Any]) -> bool:
 MOST_FRAMES = 32
 
 
-def user_frames(stop: Any) -> tuple[Any, ...] | None:
-    """Code and instruction of the user's frames, innermost first, up to `stop`'s."""
-    frame: Any = sys._getframe(3)  # the nearer ones are `append` and its callers
+def user_frames(stop: Any, near: int = 3) -> tuple[Any, ...] | None:
+    """Code and instruction of the user's frames, innermost first, up to `stop`'s.
+
+    near: how many frames are the library's for sure: `append` and its callers.
+    """
+    frame: Any = sys._getframe(near)
     frames: tuple[Any, ...] = ()
     while frame is not None:
         namespace = frame.f_globals
@@ -48,6 +58,23 @@ def user_frames(stop: Any) -> tuple[Any, ...] | None:
                 break
         frame = frame.f_back
     return frames or None
+
+
+def still_at(frames: tuple[tuple[Any, int], ...], near: int) -> bool:
+    """Whether the user's code is at these frames, innermost first.
+
+    Quicker than `user_frames`. False also where it cannot tell, as frames of the
+    library are between them.
+    """
+    frame: Any = sys._getframe(near)
+    first = frames[0][0]
+    while frame.f_code is not first and _is_library.get(id(frame.f_globals)):
+        frame = frame.f_back
+    for code, instruction in frames:
+        if frame is None or frame.f_code is not code or frame.f_lasti != instruction:
+            return False
+        frame = frame.f_back
+    return True
 
 
 def locate(stop: Any) -> Location | None:

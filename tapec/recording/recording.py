@@ -13,7 +13,6 @@ from tapec.interpret import evaluate
 from tapec.ir import (
     ArrayType,
     Attrs,
-    Constant,
     Function,
     Location,
     Meta,
@@ -24,7 +23,9 @@ from tapec.ir import (
 )
 from tapec.ops.const import const
 from tapec.recording.current import make_current, state
+from tapec.recording.literals import literal_of
 from tapec.recording.places import called_from_tapec, locate, user_frames
+from tapec.recording.trail import Step, root
 
 __all__ = ["Array", "Look", "Recording", "array_of", "install_run", "run_program"]
 
@@ -32,23 +33,6 @@ Array = np.ndarray[Any, Any]
 
 PLANS: dict[Any, Any] = {}
 """What `tensor.bind` has worked out, by operation and kinds of operands."""
-
-_literals: dict[Any, tuple[Attrs, ArrayType]] = {}
-MOST_LITERALS = 4096
-
-
-def _literal(number: Any, dtype: np.dtype[Any] | None) -> tuple[Attrs, ArrayType]:
-    """Attributes and type of a `const`; those of Python's numbers are kept."""
-    key = (type(number), number, dtype) if type(number) in (float, int) else None
-    if key in _literals:
-        return _literals[key]
-    array = np.asarray(number, dtype)
-    made = (("value", Constant(array)),), ArrayType(array.dtype, array.shape)
-    if key is not None and number != 0:  # the key would not tell 0.0 from -0.0
-        if len(_literals) >= MOST_LITERALS:
-            _literals.clear()
-        _literals[key] = made
-    return made
 
 
 class Look(NamedTuple):
@@ -68,7 +52,8 @@ class Recording:
         this moment; in a traced function the object that is read again at each call).
     tapes: ids of those that record now. holders: of those that may ask for gradients.
     reads: variables read, with position and value. looks: where numbers left.
-    ranges: index arrays whose range is checked later, if so.
+    ranges: index arrays whose range is checked later, if so. flushes: how many.
+    step: where on its trail the recording is; None beside it.
     home: the dictionary of the owning thread's state.
     """
 
@@ -91,6 +76,8 @@ class Recording:
         self._life = threading.RLock()  # never held while waiting for anything
         self.meta: Meta | None = None
         self.plans = getattr(asked.get(), "plans", PLANS)
+        self.step: Step | None = None
+        self.flushes = 0
         self._uid = 0
         self.leaf_by_id: dict[int, tuple[Any, Value]] = {}
         self._fresh: list[weakref.ref[Any]] = []
@@ -173,19 +160,48 @@ class Recording:
     ) -> Value:
         """Note one op of known type."""
         meta = self.meta
-        if meta is None:
-            meta = Meta(None, self.scope, user_frames(self.stop))
-        value = Value(prim, args, attrs, type_, self._uid, "", meta)
+        if self.step is not None:
+            value = self._along(self.step, prim, args, attrs, type_)
+        else:
+            if meta is None:
+                meta = Meta(None, self.scope, user_frames(self.stop))
+            value = Value(prim, args, attrs, type_, self._uid, "", meta)
         self._uid += 1
         self.values.append(value)
         return value
 
+    def walk(self) -> None:
+        """Follow the trail of the tapes of this line, as long as it goes."""
+        if self.plans is PLANS:
+            self.step = root(self.stop)
+
+    def origin(self, near: int) -> tuple[Any, ...]:
+        """Primal, scope and frames of the ops recorded now; see `user_frames`."""
+        meta = self.meta
+        if meta is None:
+            return None, self.scope, user_frames(self.stop, near)
+        return meta.primal, meta.scope, meta._loc
+
+    def _along(
+        self, step: Step, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type
+    ) -> Value:
+        """The next op's value: that of the trail, or the first that leads elsewhere."""
+        origin = self.origin(5)
+        found = step.after(prim, args, attrs, type_, origin)
+        if found is not None:
+            self.step = found
+            return found.value
+        meta = self.meta or Meta(*origin)
+        value = Value(prim, args, attrs, type_, self._uid, "", meta)
+        self.step = step.lengthened(value, origin)
+        return value
+
     def literal(self, number: Any, dtype: np.dtype[Any] | None = None) -> Value:
         """A scalar from the user's text or a rule."""
-        attrs, type_ = _literal(number, dtype)
+        attrs, type_ = literal_of(number, dtype)
         return self.append(const, (), attrs, type_)
 
-    def leaf(self, source: Any, array: Array) -> Value:
+    def leaf(self, source: Any, array: Array, name: str = "") -> Value:
         """The parameter that stands for `source`; `array` types it.
 
         A trace has one per object. A tape has one per array: tensors that share their
@@ -194,13 +210,20 @@ class Recording:
         what = source if self.is_trace else array
         found = self.leaf_by_id.get(id(what))
         if found is None:
-            value = self._new_leaf(ArrayType(array.dtype, array.shape))
+            value = self._new_leaf(ArrayType(array.dtype, array.shape), name)
             self.leaves[value] = what
             found = self.leaf_by_id[id(what)] = (what, value)
         return found[1]
 
     def _new_leaf(self, type_: ArrayType, name: str = "") -> Value:
-        value = Value(None, (), (), type_, self._uid, name)
+        step = self.step
+        found = None if step is None else step.after_leaf(type_, name)
+        if found is not None:
+            self.step, value = found, found.value
+        else:
+            value = Value(None, (), (), type_, self._uid, name)
+            if step is not None:
+                self.step = step.lengthened(value)
         self._uid += 1
         return value
 
@@ -226,6 +249,7 @@ class Recording:
     def flush(self, wanted: Iterable[Value] = ()) -> dict[Value, Array]:
         """Compute `wanted` and every value that a live tensor still refers to."""
         with self.lock:
+            self.flushes += 1
             pending = self.pending()
             outputs = dict.fromkeys([*wanted, *(t.value for t in pending)])
             fn, sources = self.function(outputs)
@@ -254,9 +278,12 @@ class Recording:
     def _sort_out(self) -> None:
         """Move the known tensors out of `_fresh`, which may grow at the same time."""
         n = len(self._fresh)
-        alive = [(ref, t) for ref in self._fresh[:n] if (t := ref()) is not None]
-        self._settled += [ref for ref, t in alive if t.known is not None]
-        self._fresh[:n] = [ref for ref, t in alive if t.known is None]
+        pending: list[weakref.ref[Any]] = []
+        for ref in self._fresh[:n]:
+            t = ref()
+            if t is not None:
+                (pending if t.known is None else self._settled).append(ref)
+        self._fresh[:n] = pending
 
     def function(
         self, outputs: Iterable[Value], whole: bool = False

@@ -16,6 +16,8 @@ from tapec.ops.const import item
 from tapec.ops.extent import SIZE, extent
 from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, locate, state
+from tapec.tensor.calls import followed, noticed, remember
+from tapec.tensor.computing import compute
 from tapec.tensor.functions import FUNCTIONS
 from tapec.tensor.kinds import Weak
 from tapec.tensor.tensor import Tensor
@@ -32,7 +34,24 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Apply a primitive: record it on this thread's recording, or compute it now."""
     rec = state.recording
     if rec is None:
-        return _compute(prim, args, attrs)
+        return compute(prim, args, attrs)
+    if rec.step is None:
+        return _record(rec, prim, args, attrs)
+    for a in args:
+        if type(a) is not Tensor and type(a) is not float and type(a) is not int:
+            args = tuple([_operand(a) for a in args])
+            break
+    out = followed(rec, prim, args, attrs, 4)
+    if out is None:
+        before = noticed(rec, args, attrs, True)
+        out = _record(rec, prim, args, attrs)
+        remember(rec, before, prim, args, attrs, out)
+    return out
+
+
+def _record(
+    rec: Recording, prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]
+) -> Any:
     kinds: list[Any] = []
     operands: list[Value] = []
     as_is = True
@@ -50,7 +69,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
             kinds.append(t)
             as_is = False
         else:
-            return bind(prim, tuple([_operand(x) for x in args]), attrs)
+            return _record(rec, prim, tuple([_operand(x) for x in args]), attrs)
     items = tuple(attrs.items()) if attrs else ()
     key = (prim, items, *kinds)
     plan = rec.plans.get(key)
@@ -87,6 +106,7 @@ def _flush_here(rec: Recording, out: Tensor) -> None:
         rec.flush([out.value])
     except Exception:
         rec.values.remove(out.value)
+        rec.step = None
         raise
 
 
@@ -231,32 +251,6 @@ def _not_traceable(x: Any) -> UnsupportedError:
     return UnsupportedError(
         f"{what} cannot be traced; give numbers or arrays of numbers"
     )
-
-
-def _compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-    """Outside any recording: NumPy computes at once."""
-    raw = [a.array if isinstance(a, Operators) else a for a in args]
-    try:
-        arrays = _promoted(prim, raw)
-        types = [ArrayType(a.dtype, a.shape) for a in arrays]
-        prim.type_rule(*types, **attrs)
-    except TapecError as error:
-        raise at(error, locate(None)) from None
-    out = prim.reference(*arrays, **attrs)
-    if isinstance(out, tuple):
-        return tuple(Tensor.holding(o) for o in out)
-    return None if prim.effect else Tensor.holding(out)
-
-
-def _promoted(prim: Primitive, raw: list[Any]) -> list[Array]:
-    """Arrays of the dtypes the primitive wants; Python numbers are weak."""
-    if prim.promote is None:
-        return [np.asarray(a) for a in raw]
-    weak = (float, int, complex)
-    dtypes = prim.promote(
-        tuple(type(a) if type(a) in weak else np.asarray(a).dtype for a in raw)
-    )
-    return [np.asarray(a, d) for a, d in zip(raw, dtypes, strict=True)]
 
 
 def concrete(x: Any) -> Array:

@@ -8,11 +8,13 @@ import numpy as np
 
 from tapec import primitive as _primitive
 from tapec.errors import TapecError, UnsupportedError, at
+from tapec.operators import GETITEM, Operators
 from tapec.ops.cast import cast
 from tapec.ops.later import Later
 from tapec.primitive import Primitive
 from tapec.recording import locate, state
-from tapec.tensor.binding import bind
+from tapec.tensor.binding import as_tensor, bind
+from tapec.tensor.calls import followed, noticed, remember, without_numbers
 from tapec.tensor.functions import FUNCTIONS
 from tapec.tensor.tensor import Tensor
 
@@ -34,11 +36,11 @@ def ufunc_primitive(ufunc: Any) -> Primitive | None:
 
 def apply_ufunc(ufunc: np.ufunc, method: str, args: Any, kw: dict[str, Any]) -> Any:
     """A NumPy ufunc called on tensors."""
-    override = FUNCTIONS.get((ufunc, method)) or (
-        FUNCTIONS.get(ufunc) if method == "__call__" else None
-    )
+    override = FUNCTIONS.get((ufunc, method))
     if override is not None:
         return override(*args, **kw)
+    if method == "__call__" and ufunc in FUNCTIONS:
+        return _overridden(ufunc, args, kw)
     prim = ufunc_primitive(ufunc)
     if prim is not None:
         _direct[ufunc] = prim
@@ -69,13 +71,55 @@ def _with_keywords(
     return bind(prim, tuple(args), {})
 
 
+def _overridden(ufunc: np.ufunc, args: Any, kw: dict[str, Any]) -> Any:
+    """A ufunc that has an implementation; it changes no operand."""
+    rec = state.recording
+    if rec is None or rec.step is None:
+        return FUNCTIONS[ufunc](*args, **kw)
+    args = tuple([as_tensor(a) if _is_array(a) else a for a in args])
+    out = followed(rec, ufunc, args, kw, 4)
+    if out is not None:
+        return out
+    return _noted(rec, FUNCTIONS[ufunc], ufunc, args, kw)
+
+
+def _noted(
+    rec: Any, implementation: Any, what: Any, args: Any, kw: dict[str, Any]
+) -> Any:
+    """A call that changes no operand; it may be followed later."""
+    blind = tuple([without_numbers(rec, a) for a in args])
+    before = noticed(rec, blind, kw)
+    out = implementation(*blind, **kw)
+    for a, b in zip(args, blind, strict=True):
+        if out is b:
+            return a
+    remember(rec, before, what, blind, kw, out)
+    return out
+
+
+def _is_array(a: Any) -> bool:
+    """Whether a ufunc's operand is recorded as an array before anything else."""
+    return type(a) is not Tensor and isinstance(a, (np.ndarray, Operators))
+
+
 def apply_function(func: Any, args: Any, kw: dict[str, Any]) -> Any:
     """A NumPy function other than a ufunc called with tensors among its arguments."""
     implementation = FUNCTIONS.get(func)
     if implementation is None:
         name = f"{func.__module__}.{func.__name__}"
         raise _unsupported(f"{name} has no form on tensors", name)
-    return implementation(*args, **kw)
+    rec = state.recording
+    if rec is None or rec.step is None:
+        return implementation(*args, **kw)
+    out = followed(rec, func, args, kw, 4)
+    if out is not None:
+        return out
+    if func is GETITEM:
+        return _noted(rec, implementation, func, args, kw)
+    before = noticed(rec, args, kw)
+    out = implementation(*args, **kw)
+    remember(rec, before, func, args, kw, out)
+    return out
 
 
 def _unsupported(text: str, name: str = "") -> TapecError:
@@ -92,8 +136,12 @@ def _unsupported(text: str, name: str = "") -> TapecError:
 def _array_ufunc(
     self: Tensor, ufunc: np.ufunc, method: str, *args: Any, **kw: Any
 ) -> Any:
-    if not kw and method == "__call__" and ufunc in _direct:
-        return bind(_direct[ufunc], args, _NO_ATTRS)
+    if method == "__call__":
+        prim = None if kw else _direct.get(ufunc)
+        if prim is not None:
+            return bind(prim, args, _NO_ATTRS)
+        if ufunc in FUNCTIONS:
+            return _overridden(ufunc, args, kw)
     return apply_ufunc(ufunc, method, args, kw)
 
 
