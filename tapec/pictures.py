@@ -36,6 +36,7 @@ class Pictures:
         *,
         engine: str = "auto",
         overlay: str | None = None,
+        fold: bool | None = None,
     ) -> str:
         """The picture of a stage as SVG; by default of "dce", before the kernels.
 
@@ -43,7 +44,8 @@ class Pictures:
         "graphviz" (as a package), "dot" (the program on the PATH) or "mirror".
         overlay: shades the values by "time" (of their kernels, of the optimized stage
         by default), "bytes", "range", "nan" (of their numbers) or "path" (the longest
-        chain). ValueError for another name.
+        chain). ValueError for another name. fold: draws equal blocks that follow each
+        other once; by default in graphs of more than 100 values.
         """
         from tapec.viz.svg import render
 
@@ -51,7 +53,7 @@ class Pictures:
         graph = self.graph(stage)
         for uid, found in self._measures(stage, overlay).items():
             _put(graph, uid, found)
-        return _written(path, render(graph, engine, overlay=overlay))
+        return _written(path, render(graph, engine, overlay=overlay, fold=fold))
 
     def _measures(self, stage: str, overlay: str | None) -> dict[int, dict[str, float]]:
         """What the overlay is about, by uid."""

@@ -10,6 +10,8 @@ from tapec.viz.scene import Scene
 from tapec.viz.shapes import clean
 from tapec.viz.theme import STEPS
 
+MARKS = {"mark": ("kernel", "k0"), "letter": ("letter", "A"), "times": ("letter", "×n")}
+
 __all__ = ["Entry", "drawn", "entries_of", "width_of"]
 
 
@@ -25,8 +27,8 @@ class Entry(NamedTuple):
         return 33.0 + 7.0 * len(self.words) + 18.0
 
 
-def entries_of(scenes: Sequence[Scene]) -> list[Entry]:
-    """What occurs in the pictures."""
+def entries_of(scenes: Sequence[Scene], times: bool = False) -> list[Entry]:
+    """What occurs in the pictures. times: whether blocks are folded."""
     nodes = [item.node for scene in scenes for item in scene.items.values()]
     kinds = {node["kind"] for node in nodes}
     halves = {node["half"] for node in nodes if node["kind"] != "param"}
@@ -39,6 +41,7 @@ def entries_of(scenes: Sequence[Scene]) -> list[Entry]:
         Entry("edge saved", "saved for the gradient"): "saved" in flows,
         Entry("mark", "fused kernel"): any(node["kernel"] for node in nodes),
         Entry("letter", "runs a function drawn beside"): len(scenes) > 1,
+        Entry("times", "as many equal blocks"): times,
     }
     entries = [entry for entry, occurs in found.items() if occurs]
     for overlay in (s.overlay for s in scenes if s.overlay is not None):
@@ -69,8 +72,8 @@ def drawn(entries: list[Entry], y: float) -> list[str]:
 def sample(classes: str, x: float, y: float) -> str:
     if classes.startswith("edge"):
         return f'<path d="M{number(x)} {number(y)}h26"/>'
-    if classes in ("mark", "letter"):
-        kind, text = ("kernel", "k0") if classes == "mark" else ("letter", "A")
+    if classes in MARKS:
+        kind, text = MARKS[classes]
         at = f'x="{number(x + 11)}" y="{number(y + 4)}"'
         return f'<text class="{kind}" {at}>{text}</text>'
     if classes == "scale":

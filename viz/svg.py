@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 
 from tapec.viz.bodies import bodies_of
+from tapec.viz.folding import Folded, folded
 from tapec.viz.graph import Graph, validate
 from tapec.viz.layout import Layout, number
 from tapec.viz.legend import drawn, entries_of, width_of
@@ -22,7 +23,7 @@ from tapec.viz.theme import style
 
 __all__ = ["render"]
 
-MOST_FOR_GRAPHVIZ = 1000
+MOST_FOR_GRAPHVIZ, MOST_UNFOLDED = 1000, 100
 FOOT, GAP = 44.0, 24.0
 TIPS = ("forward", "gradient", "saved")
 
@@ -32,6 +33,7 @@ def render(
     engine: str = "auto",
     *,
     overlay: str | None = None,
+    fold: bool | None = None,
     timeout: float = 5.0,
     prefix: str = "",
 ) -> str:
@@ -41,11 +43,15 @@ def render(
         layouter, as it does when Graphviz fails; "graphviz", "dot" (the program on the
         PATH) and "mirror" insist.
     overlay: facts to shade the values by, see `viz.overlay`.
+    fold: draws one of the equal blocks that follow each other, see `viz.folding`; by
+        default in graphs of more than 100 values.
     prefix: begins all ids; by default it is made from the graph.
     """
     prefix = prefix or prefix_of(validate(graph))
     marks, bodies = bodies_of(graph)
-    scene = scene_of(graph, overlay)
+    shown, times = maybe_folded(graph, fold)
+    marks = {uid: f"×{count}" for uid, count in times.items()} | marks
+    scene = scene_of(shown, overlay)
     layout, note = laid_out(scene, engine, timeout)
     pictures = [Picture(scene, layout, graph["name"], prefix, prefix, marks)]
     for body in bodies:
@@ -55,6 +61,13 @@ def render(
         title, ids = f"{body.letter}: {body.title}", f"{prefix}-{body.letter}"
         pictures.append(Picture(inner, layout, title, ids, prefix, body.marks))
     return Sheet(pictures, prefix, note).text()
+
+
+def maybe_folded(graph: Graph, fold: bool | None) -> Folded:
+    """The graph to draw, and how many equal blocks a value stands for."""
+    if fold or (fold is None and len(graph["nodes"]) > MOST_UNFOLDED):
+        return folded(graph)
+    return Folded(graph, {})
 
 
 def laid_out(scene: Scene, engine: str, timeout: float) -> tuple[Layout, str]:
@@ -90,7 +103,8 @@ class Sheet:
         self.prefix = prefix
         self.note = note
         scenes = [picture.scene for picture in pictures]
-        self.legend = entries_of(scenes)
+        marks = [mark for picture in pictures for mark in picture.marks.values()]
+        self.legend = entries_of(scenes, any("×" in mark for mark in marks))
         width, height = self.arrange()
         self.width = max(width, width_of(self.legend))
         self.height = height + FOOT
