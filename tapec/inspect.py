@@ -48,7 +48,7 @@ def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
     return fun.inspect(*args, **kw)  # type: ignore[no-any-return]
 
 
-class Inspection(Pictures, Running):
+class Inspection(Running, Pictures):
     """Every stage of a program, as functions, text and pictures.
 
     stages: name -> `Function`: "recorded", then each pass in order; "optimized" names

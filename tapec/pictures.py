@@ -60,7 +60,16 @@ class Pictures:
         if overlay == "time":
             rows = self.profile().rows
             return {row.uid: {"seconds": row.seconds} for row in rows}
+        if overlay in ("range", "nan"):
+            from tapec.debugging.values import extremes
+
+            found = self.values(stage=stage)
+            return {uid: of for uid, x in found.items() if (of := extremes(x))}
         return {}
+
+    def values(self, *arrays: Any, stage: str = "recorded") -> dict[int, Any]:
+        """The value of every op of a stage, by uid."""
+        raise NotImplementedError
 
     def profile(self, budget: float = 0.5) -> Any:
         """Time, bytes and operations of each kernel."""

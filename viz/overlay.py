@@ -87,6 +87,7 @@ def _range(graph: Graph) -> Overlay:
     largest = {
         n["uid"]: max(abs(n["measures"]["min"]), abs(n["measures"]["max"]))
         for n in nodes
+        if not math.isnan(n["measures"]["min"])
     }
     finite = [math.log10(v) for v in largest.values() if 0.0 < v < math.inf]
     low, high = min(finite, default=0.0), max(finite, default=0.0)

@@ -10,7 +10,15 @@ import numpy as np
 from tapec.interpret import Observer, apply, evaluate, observed
 from tapec.ir import DTYPE_NAMES, Function, Value, is_dynamic, sizes_of, with_sizes
 
-__all__ = ["at_sizes", "bars", "number", "range_of", "shape_of", "values_of"]
+__all__ = [
+    "at_sizes",
+    "bars",
+    "extremes",
+    "number",
+    "range_of",
+    "shape_of",
+    "values_of",
+]
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -48,6 +56,24 @@ class _Keeper(Observer):
 
     def leave(self, fn: Function) -> None:
         self._depth -= 1
+
+
+def extremes(x: Any) -> dict[str, float]:
+    """`min`, `max` (magnitudes of complex numbers), and how many are `nan`, `inf`.
+
+    Empty for what has no numbers.
+    """
+    a = np.asarray(x) if not isinstance(x, tuple) else np.empty(0)
+    if not a.size or a.dtype.kind not in "fciu":
+        return {}
+    size = np.abs(a) if a.dtype.kind == "c" else a
+    known = size[~np.isnan(size)]
+    return {
+        "min": float(known.min()) if known.size else np.nan,
+        "max": float(known.max()) if known.size else np.nan,
+        "nan": int(a.size - known.size),
+        "inf": int(np.isinf(size).sum()),
+    }
 
 
 # --- as text --------------------------------------------------------------------

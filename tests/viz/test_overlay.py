@@ -80,6 +80,23 @@ def test_range_and_nan():
     assert nan.shade[1] == STEPS - 1
 
 
+def test_of_numbers():
+    def f(x):
+        return np.sum(np.log(x) * 2.0)
+
+    seen = tapec.inspect(f, np.array([1.0, 0.0, -1.0]))
+    marks = {n["uid"]: n["op"] for n in seen.graph("dce")["nodes"]}
+    nan = {marks[uid]: s for uid, s in shades(seen.svg(overlay="nan")).items()}
+    assert nan == {
+        "": None,
+        "log": STEPS - 1,
+        "multiply": STEPS // 2,
+        "sum": STEPS // 2,
+    }
+    assert "1 nan, 1 inf" in seen.svg(overlay="nan")
+    assert "-1 … 1" in seen.svg(overlay="range")
+
+
 def test_path():
     graph = from_function(mlp())
     found = overlay_of("path", graph)
