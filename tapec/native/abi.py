@@ -52,6 +52,7 @@ _FUNCTIONS = (
     "PyTuple_New Py_DecRef Py_IncRef"
 )
 _ARRAY_TYPE, _NEW_ARRAY, _NEW_SCALAR = 2, 94, 60  # places in NumPy's table
+_SET_HANDLER = 304
 
 
 def word_at(address: int) -> Any:
@@ -76,6 +77,7 @@ def addresses() -> dict[str, int]:
     table = _array_api()
     found["PyArray_NewFromDescr"] = table[_NEW_ARRAY]
     found["PyArray_Scalar"] = table[_NEW_SCALAR]
+    found["PyDataMem_SetHandler"] = table[_SET_HANDLER]
     return found
 
 
@@ -89,7 +91,7 @@ def _array_api() -> Any:
         _address(pointer)
     )
     capsule = import_module("numpy._core._multiarray_umath")._ARRAY_API
-    return (ctypes.c_void_p * 128).from_address(prototype(capsule, None))
+    return (ctypes.c_void_p * 512).from_address(prototype(capsule, None))
 
 
 def _numbers_hold() -> bool:

@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from tapec.native import abi, engine
+from tapec.native.blocks import blocks
 from tapec.native.driver import driver
 from tapec.native.entry_arguments import Found, find
 from tapec.native.entry_arrays import arrays
@@ -237,6 +238,8 @@ def _compiled(module: Any) -> engine.Library:
                 "tapec_array": arrays().address("array"),
                 "tapec_fresh": arrays().address("fresh"),
             }
+            if "tapec_large" in text and (kept := blocks()) is not None:
+                ours["tapec_large"] = kept.address
             imports = {
                 n: a for n, a in {**abi.addresses(), **ours}.items() if n in text
             }

@@ -12,6 +12,7 @@ import numpy as np
 
 from tapec.ir import ArrayType
 from tapec.native import abi
+from tapec.native.blocks import blocks, is_large
 from tapec.native.entry_arrays import row_of
 from tapec.native.entry_code import (
     DOUBLE,
@@ -57,7 +58,13 @@ class Results:
     def allocate(self, which: int) -> Any:
         """A fresh array for a result; the address of its data."""
         code, type_ = self.code, self.types[which]
-        made = code.call("tapec_fresh", POINTER, code.row(row_of(type_)))
+        row = code.row(row_of(type_))
+        kept = blocks() if is_large(type_) else None
+        if kept is None:
+            made = code.call("tapec_fresh", POINTER, row)
+        else:
+            handler = code.constant(id(kept.handler))
+            made = code.call("tapec_large", POINTER, row, handler)
         self.made[which] = self._own(made, which)
         return code.field(made, HEADERS.data)
 

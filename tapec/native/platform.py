@@ -16,7 +16,9 @@ __all__ = [
     "HEADERS",
     "cpu",
     "has_half",
+    "huge_pages",
     "llvm_versions",
+    "memory_functions",
     "pause_instruction",
     "thread_functions",
     "vector_width",
@@ -118,14 +120,7 @@ _POSIX_THREADS = (
 @lru_cache(maxsize=1)
 def thread_functions() -> dict[str, int]:
     """Addresses of POSIX's functions for threads; empty where one is missing."""
-    found = {}
-    for name in _POSIX_THREADS.split():
-        try:
-            function = getattr(ctypes.CDLL(None), name)
-        except (AttributeError, OSError, TypeError):
-            return {}
-        found[name] = ctypes.cast(function, ctypes.c_void_p).value or 0
-    return found if all(found.values()) else {}
+    return _functions(_POSIX_THREADS.split())
 
 
 def pause_instruction() -> tuple[str, list[int]]:
@@ -134,3 +129,26 @@ def pause_instruction() -> tuple[str, list[int]]:
     if machine in ("x86_64", "amd64"):
         return "llvm.x86.sse2.pause", []
     return ("llvm.aarch64.hint", [1]) if machine in ("arm64", "aarch64") else ("", [])
+
+
+@lru_cache(maxsize=1)
+def memory_functions() -> dict[str, int]:
+    """Addresses of what hands out memory; empty where one is missing (Windows)."""
+    return _functions(["posix_memalign", "calloc", "realloc", "free", "madvise"])
+
+
+def _functions(names: list[str]) -> dict[str, int]:
+    """Addresses in the libraries of this process; empty if one is missing."""
+    found = {}
+    for name in names:
+        try:
+            function = getattr(ctypes.CDLL(None), name)
+        except (AttributeError, OSError, TypeError):
+            return {}
+        found[name] = ctypes.cast(function, ctypes.c_void_p).value or 0
+    return found if all(found.values()) else {}
+
+
+def huge_pages() -> int:
+    """The advice to use huge pages for some memory, a number; 0: there is none."""
+    return 14 if sys.platform == "linux" else 0

@@ -16,11 +16,11 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy import empty
 
 from tapec import interpret
 from tapec.errors import CheckFailed
 from tapec.ir import ArrayType, Function, TupleType, Value, is_dynamic
+from tapec.native.blocks import empty_for
 from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, driver
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
@@ -123,7 +123,7 @@ class Program:
             [step.op.attr("body") for step in self.steps if step.kind == "kernel"]
         )
         self._params = [p.type for p in fn.params]
-        self._outs = [(r.shape, r.dtype) for r in fn.results]
+        self._outs = [(empty_for(r.type), r.shape, r.dtype) for r in fn.results]
         self._frames: list[_Frame] = []
         self._tabulate()
 
@@ -206,7 +206,7 @@ class Program:
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
         """Run on arrays of the parameters' dtypes and shapes, of any layout."""
-        results = tuple([empty(shape, dtype) for shape, dtype in self._outs])
+        results = tuple([empty(shape, dtype) for empty, shape, dtype in self._outs])
         frames = self._frames
         try:
             frame = frames.pop()
@@ -230,7 +230,7 @@ class Program:
 
     def stepwise(self, *arrays: Array) -> Iterator[float]:
         """Run step by step, each when the next is asked for: the seconds it took."""
-        results = tuple([empty(shape, dtype) for shape, dtype in self._outs])
+        results = tuple([empty(shape, dtype) for empty, shape, dtype in self._outs])
         given = (*self._plain(arrays), *results)
         frame = _Frame(self)
         for slot, a in enumerate(given):
