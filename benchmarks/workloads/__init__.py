@@ -2,6 +2,7 @@
 
 from benchmarks.workloads import (
     black_scholes,
+    bundle,
     gmm,
     hessian,
     logistic,
@@ -20,6 +21,7 @@ WORKLOADS: tuple[Workload, ...] = (
     mlp.mlp512,
     gmm.gmm10_25,
     gmm.gmm64_50,
+    bundle.ba10k,
     hessian.hess50,
     step.step,
 )
