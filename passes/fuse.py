@@ -43,7 +43,7 @@ from tapec.primitive import broadcast_shapes
 
 __all__ = ["fuse"]
 
-LARGEST = 256
+LARGEST = 768
 HEAVIEST = 1500
 """Ops, and instructions, in one kernel: bounds what LLVM must look at at once."""
 

@@ -117,6 +117,10 @@ class Running(NamedTuple):
     start: int
 
 
+class Pack(NamedTuple):
+    """Lowered to one store per operand, side by side, for each of their elements."""
+
+
 class Library(NamedTuple):
     """Lowered to a call of BLAS or LAPACK; `routine` names it in `native.library`."""
 
@@ -128,7 +132,7 @@ class Host(NamedTuple):
 
 
 HOST = Host()
-Lowering = Scalar | Index | View | Reduce | Scatter | Running | Library | Host
+Lowering = Scalar | Index | View | Reduce | Scatter | Running | Pack | Library | Host
 
 
 # --- the record -------------------------------------------------------------

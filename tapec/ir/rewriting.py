@@ -23,6 +23,7 @@ __all__ = [
     "prune",
     "quiet",
     "renumber",
+    "replaced",
     "rewrite",
     "substitute",
     "users",
@@ -118,6 +119,13 @@ def placed(kernel: Value, ops: Iterable[Value]) -> None:
         log.placed.extend(
             Placed(op.uid, kernel.uid, line) for line, op in enumerate(ops, 1)
         )
+
+
+def replaced(old: Value, new: Value, reason: str) -> None:
+    """Tell the log that `new` takes the place of `old`."""
+    log = _log.get()
+    if log is not None:
+        log.replaced.append(Replaced(old.uid, new.uid, reason))
 
 
 def rewrite(fn: Function, rule: Rule) -> Function:

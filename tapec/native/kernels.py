@@ -35,6 +35,7 @@ from tapec.native.space import (
     squeezed,
 )
 from tapec.native.split import Split, split_of
+from tapec.native.staging import BLOCK, Staging, staged
 
 __all__ = ["emit_kernel"]
 
@@ -88,6 +89,7 @@ class Emission:
         self.memo: dict[Any, Scalar] = {}
         self.rows: dict[Value, Scalar] = {}
         self.cleared: set[Value] = set()
+        self.staging: Staging | None = None
 
     def emit(self) -> None:
         """The whole function."""
@@ -110,6 +112,8 @@ class Emission:
                 reduction.emit(self, result, buffer, last=last)
             elif is_serial(result):
                 serial.emit(self, result, buffer)
+            elif isinstance(result.prim.lower, lowerings.Pack):
+                self._store_parts(result, buffer)
             else:
                 self._store(result, buffer)
 
@@ -152,8 +156,9 @@ class Emission:
     def _open_loops(self) -> None:
         axes = [a for a, n in enumerate(self.space.extents) if n != 1]
         loops = [Loop(self.space.extents[a]) for a in axes]
-        if axes and self._has_long_sum(axes[-1]):
-            block = accumulate.BLOCK
+        turned = staged(self.body, loops[0].extent) if len(axes) == 1 else []
+        if axes and (turned or self._has_long_sum(axes[-1])):
+            block = BLOCK if turned else accumulate.BLOCK
             longest = loops[-1].extent
             size = block if isinstance(longest, Dim) else min(block, longest)
             loops.append(Loop(size, within=len(loops)))
@@ -170,6 +175,7 @@ class Emission:
         for axis, depth in zip(axes, depths, strict=True):
             counter = self.nest.counters[depth - 1]
             self.b.axes[axis] = self.b.make(np.dtype(np.int64), depth, counter)
+        self.staging = Staging(self, turned) if turned else None
 
     def _has_long_sum(self, axis: int) -> bool:
         extent = self.space.extents[axis]
@@ -201,6 +207,9 @@ class Emission:
 
     def _compute(self, value: Value, index: tuple[Place, ...]) -> Scalar:
         if value in self.buffers:
+            if self.staging is not None and value in self.staging:
+                column = memory.flat(value.shape[1:], index[1:])
+                return self.staging.load(value, index[0], column)
             buffer = self.buffers[value]
             return memory.read(self.b, buffer, value.dtype, value.shape, index)
         if value.prim.name == "const":
@@ -242,3 +251,15 @@ class Emission:
         self.mark(result)
         offset = memory.flat(result.shape, index)
         memory.store(self.b, self.nest.after[-1], buffer, offset, element)
+
+    def _store_parts(self, result: Value, buffer: Any) -> None:
+        """Operands side by side."""
+        for number, a in enumerate(result.args):
+            index = self.index_of(a.shape)
+            element = self.value_at(a, index)
+            self.mark(result)
+            if self.staging is not None and result in self.staging:
+                self.staging.store(result, index[0], place(number), element)
+                continue
+            offset = memory.flat(a.shape, index) * len(result.args) + number
+            memory.store(self.b, self.nest.after[-1], buffer, offset, element)

@@ -30,8 +30,9 @@ class Levels:
     """The kind and level of each op, and what is computed inside its reader's kernel.
 
     map, reduce: run in kernels; what a "reduce" gives is complete only behind the
-    loops, also where it only has an order. number: a constant of one element, part of
-    the code that reads it. view: another name for a buffer. step: all else.
+    loops, also where it only has an order or is stored in parts. number: a constant of
+    one element, part of the code that reads it. view: another name for a buffer. step:
+    all else.
     """
 
     def __init__(self, fn: Function) -> None:
@@ -63,7 +64,8 @@ class Levels:
             return "map" if same and self.kind(op.args[0]) == "map" else "view"
         if isinstance(op.type, TupleType) or cost(op) is None:
             return "step"
-        if isinstance(op.prim.lower, lowerings.Reduce) or is_serial(op):
+        stored = isinstance(op.prim.lower, lowerings.Reduce | lowerings.Pack)
+        if stored or is_serial(op):
             return "reduce"
         readers = self.users[op]
         folded = folded_transpose(op) and readers and op not in self.results

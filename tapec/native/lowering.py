@@ -33,6 +33,8 @@ def cost(op: Value) -> int | None:
     if isinstance(lower, lowerings.Reduce):
         ordered = lower.monoid in ("max", "min")
         return None if ordered and op.args[0].dtype.kind == "c" else 1
+    if isinstance(lower, lowerings.Pack):
+        return len(op.args)
     emit, dtypes = _element(op)
     if emit is None:
         return None

@@ -86,6 +86,10 @@ class Nest:
         self.counters.append(counter)
         self.before.append(builder)
 
+    def span(self, depth: int) -> tuple[Any, Any]:
+        """Where the loop at this depth starts and stops: LLVM values."""
+        return self._starts[depth - 1], self._stops[depth - 1]
+
     def close(self) -> Any:
         """Add the branches; the builder behind the nest."""
         for depth in range(len(self.loops), 0, -1):

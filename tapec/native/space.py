@@ -53,7 +53,7 @@ def space_of(op: Value) -> tuple[int, ...]:
 def root_of(op: Value) -> Value:
     """What has the shape of the space an op runs through: mostly itself."""
     lower = op.prim.lower
-    if isinstance(lower, lowerings.Reduce):
+    if isinstance(lower, lowerings.Reduce | lowerings.Pack):
         return op.args[0]
     return op.args[lower.source] if isinstance(lower, lowerings.Scatter) else op
 
@@ -76,8 +76,9 @@ def patterns(body: Function) -> dict[Value, set[Pattern]]:
     """How values are indexed, as far as elementwise ops alone decide."""
     found: dict[Value, set[Pattern]] = defaultdict(set)
     for result in body.results:
-        root = root_of(result)
-        found[root].add(natural(root.shape))
+        packed = isinstance(result.prim.lower, lowerings.Pack)
+        for root in result.args if packed else [root_of(result)]:
+            found[root].add(natural(root.shape))
     for op in reversed(body.ops):
         for pattern in found.get(op, ()):
             if isinstance(op.prim.lower, lowerings.Scalar | lowerings.Running):

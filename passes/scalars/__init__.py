@@ -1,0 +1,1 @@
+"""Parts of the pass `scalarize`: how ops act on elements, which ops, the new ops."""
