@@ -256,12 +256,14 @@ def _decide(x: Any, decisive: Any, what: str) -> Any:
         )
     t = as_tensor(decisive)
     number = t.array
-    if t.rec is not None and t.rec is state.recording and t.rec.is_trace:
+    rec = state.recording
+    if rec is not None and t.rec is rec and rec.is_trace:
         if number.dtype == np.bool_:
             from tapec.ops.effects import check
 
             scalar = np.reshape(t, ()) if t.shape else t
             check(scalar, expected=bool(number.item()))
+            rec.decided(bool(number.item()))
         else:
             check_equal(t, number)
     return number.item()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tapec.operators import Operators
 from tapec.ops.const import with_constants
 from tapec.ops.effects import assign
 from tapec.recording import Array, Trace, locate, recording_in
+from tapec.rounds import Rounds
 from tapec.tensor import Tensor, Weak, as_tensor
 from tapec.variable import Variable
 
@@ -31,7 +33,8 @@ class Traced:
     function: parameters are the leaves of the arguments, then the captured values.
     structure: of the result. weak: which results came from Python numbers only.
     captures: what the last parameters stand for. assigned: variables that the function
-    assigns, in the order of its `assign` effects.
+    assigns, in the order of its `assign` effects. refused: for each place where a loop
+    of Python's ends that did not become an op, why.
     """
 
     def __init__(
@@ -41,12 +44,14 @@ class Traced:
         weak: list[bool],
         bindings: Bindings,
         assigned: list[Variable],
+        refused: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.function = function
         self.structure = structure
         self.weak = weak
         self.bindings = bindings
         self.assigned = assigned
+        self.refused = refused
 
 
 @contextmanager
@@ -64,18 +69,21 @@ def collector_off() -> Iterator[None]:
 def trace(
     fun: Callable[..., Any], leaves: Sequence[Any], structure: containers.Structure,
     name: str, bindings_of: Any = None, shapes: Sequence[Any] | None = None,
+    loops: bool = True,
 ) -> Traced:  # fmt: skip
     """Run `fun` on parameters typed like `leaves`; the calls it makes are recorded.
 
-    shapes: of the leaves, where some extents are symbolic.
+    shapes: of the leaves, where some extents are symbolic. loops: whether Python's
+    `while` may become an op.
     """
     rec = Trace(name, function_code(bindings_of or fun))
+    rec.rounds = Rounds() if loops else None
     shapes = [None] * len(leaves) if shapes is None else shapes
     params = [_parameter(rec, *pair) for pair in zip(leaves, shapes, strict=True)]
     with collector_off(), recording_in(rec):
         args, kw = containers.unflatten(structure, params)
         generators = Generators(bindings_of or fun, args, kw)
-        out = fun(*args, **kw)
+        out = rec.watched(fun, args, kw)
         generators.warn_if_used()
         results, out_structure = containers.flatten(out)
         tensors = [_result(rec, r) for r in results]
@@ -89,13 +97,16 @@ def trace(
                 assign.type_rule(value.type, variable=k),
             )
     values = [t.value if t.rec is rec else rec.leaf(t, t.array) for t in tensors]
+    if not rec.is_whole(values):  # somebody kept a number of an early round
+        return trace(fun, leaves, structure, name, bindings_of, shapes, False)
     user = bindings_of or fun
     names = getattr(fun, "argument_names", None) or argument_names(user)
     _name_params(rec, names, structure)
     weak = [type(t.kind) is Weak for t in tensors]
     function = with_constants(rec.finish(values), rec.private())
     bindings = Bindings(user, list(rec.leaves.values()))
-    return Traced(function, out_structure, weak, bindings, assigned)
+    refused = rec.rounds.refused if rec.rounds else {}
+    return Traced(function, out_structure, weak, bindings, assigned, refused)
 
 
 def _parameter(rec: Trace, leaf: Any, shape: Any) -> Any:

@@ -20,6 +20,7 @@ from tapec.ir import ArrayType, Value
 from tapec.numpy.positions import check_range
 from tapec.passes.batch import repeated, vectorize
 from tapec.recording import Array, Trace, locate, recording_in, state
+from tapec.rounds import Rounds
 from tapec.tape_sources import value_on
 from tapec.tensor import FUNCTIONS, Tensor, as_tensor
 
@@ -137,10 +138,13 @@ class _Map:
             for a, t, name in zip(axes, tensors, names, strict=True)
         ]
         size = self._common(tensors, axes, names)
-        trace = _Elements(self.name, function_code(self.fun))
-        trace.scope = self.rec.scope
-        params = [trace.element(t, a) for t, a in zip(tensors, axes, strict=True)]
-        results, out_structure = self._run(trace, structure, params)
+        for rounds in (Rounds(), None):
+            trace = _Elements(self.name, function_code(self.fun))
+            trace.scope, trace.rounds = self.rec.scope, rounds
+            params = [trace.element(t, a) for t, a in zip(tensors, axes, strict=True)]
+            results, out_structure = self._run(trace, structure, params)
+            if trace.is_whole([t.value for t in results]):
+                break
         env = {leaf: value_on(self.rec, s) for leaf, s in trace.leaves.items()}
         for p, t, axis in zip(params, tensors, axes, strict=True):
             env[p.value] = self._operand(t, axis)
@@ -159,7 +163,8 @@ class _Map:
         """The results for one element, all of them values of `trace`."""
         with recording_in(trace):
             args, kw = containers.unflatten(structure, params)
-            leaves, out_structure = containers.flatten(self.fun(*args, **kw))
+            found = trace.watched(self.fun, args, kw)
+            leaves, out_structure = containers.flatten(found)
             results = [as_tensor(leaf) for leaf in leaves]
             for t in results:
                 value_on(trace, t)

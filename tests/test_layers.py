@@ -28,6 +28,7 @@ LAYERS = (
     | {"containers", "statics"},
     {"numpy", "scipy"},
     {"random"},
+    {"rounds"},
     {"captures", "generators", "tracing", "retracing"},
     {"bodies", "carries", "sizes", "spec"},
     {"passes", "viz"},

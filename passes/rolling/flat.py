@@ -96,10 +96,14 @@ def may_fail(op: Value) -> bool:
     """Whether an op relies on the checks before it."""
     if op.prim.name in _INDEXED:
         return any(a.prim is not const for a in op.args[_INDEXED[op.prim.name] :])
+    if op.prim.name in _ENDLESS:
+        return True
     return op.prim.may_raise and op.prim is not check
 
 
 _INDEXED = {"gather": 1, "scatter_add": 1, "put": 2}
+_ENDLESS = ("while_loop", "while_reverse")
+"""Ops that might never end if the checks before them did not hold."""
 
 
 def _numbered(keys: Iterable[Any]) -> Ints:

@@ -327,6 +327,9 @@ class Recording:
 
     # looks
 
+    def decided(self, truth: bool) -> None:
+        """A number decided in the user's code."""
+
     def look(self, x: Any, how: str) -> None:
         """Note that the numbers of `x` are taken out of the recording here."""
         value = getattr(x, "value", None) if getattr(x, "rec", None) is self else None

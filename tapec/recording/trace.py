@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ class Trace(Recording):
     """A recording with parameters: the body of a traced function.
 
     Numbers looked at during the trace come from the example arguments and are computed
-    on demand; each look that decides something leaves a `check` behind.
+    on demand; each look that decides something leaves a `check` behind. rounds: what
+    sees these, and turns Python's loops that they end into ops.
     """
 
     is_trace = True
@@ -33,6 +35,36 @@ class Trace(Recording):
         self.params: list[Value] = []
         self.assigned: dict[int, tuple[Any, Any]] = {}
         self._examples: dict[Value, Any] = {}
+        self.rounds: Any = None
+
+    def decided(self, truth: bool) -> None:
+        """The last op is the check that a decision of Python's left behind."""
+        if self.rounds is not None:
+            self.rounds.decided(self, self.values[-1], truth)
+
+    def watched(self, fun: Any, args: Sequence[Any], kw: Mapping[str, Any]) -> Any:
+        """The results of a call that is recorded."""
+        try:
+            return fun(*args, **kw)
+        finally:
+            if self.rounds is not None:
+                self.rounds.close()
+
+    def drop(self, begin: int, end: int) -> None:
+        """Forget ops, by position, that later ones stand for."""
+        del self.values[begin:end]
+
+    def know(self, value: Value, example: Array) -> None:
+        """What `value` is for the example arguments."""
+        self._examples[value] = example
+
+    def is_whole(self, results: Iterable[Value]) -> bool:
+        """Whether nothing refers to ops that were dropped."""
+        if self.rounds is None or not self.rounds.found:
+            return True
+        known = {op for op in self.values if op.prim is not None}
+        used = itertools.chain(results, *[op.args for op in self.values])
+        return all(v.prim is None or v in known for v in used)
 
     def param(self, example: Array, name: str = "", shape: Any = None) -> Value:
         """A new parameter, typed and exemplified by `example`.
