@@ -14,6 +14,8 @@ from __future__ import annotations
 from tapec.ir import Emitter, Function, Value, rewrite
 from tapec.passes.body_vjp import remembered
 from tapec.passes.fuse import fuse
+from tapec.passes.tile_lanes import lanes_last
+from tapec.passes.tile_products import with_products
 
 __all__ = ["enclose"]
 
@@ -34,11 +36,17 @@ def _prepared(body: Function) -> Function:
     return enclose(fuse(body))
 
 
+@remembered
+def _prepared_tile(body: Function) -> Function:
+    return _prepared(with_products(lanes_last(body)))
+
+
 def _with_fused_bodies(op: Value, emit: Emitter) -> Value:
     if op.prim.name not in CONTROL:
         return emit.keep(op)
+    prepare = _prepared_tile if op.prim.name == "tile" else _prepared
     attrs = tuple(
-        (name, _prepared(v) if isinstance(v, Function) else v) for name, v in op.attrs
+        (name, prepare(v) if isinstance(v, Function) else v) for name, v in op.attrs
     )
     made = Value(op.prim, op.args, attrs, op.type, op.uid, op.name, op.meta)
     return emit.keep(made)
