@@ -105,12 +105,12 @@ def from_function(
     fn: Function,
     result_names: Sequence[str] | None = None,
     *,
-    placed: Mapping[int, Sequence[int]] | None = None,
+    placed: Mapping[int, Mapping[int, int]] | None = None,
     memo: Memo | None = None,
 ) -> Graph:
     """The graph of a function, kernels and loop bodies inside.
 
-    placed: for the uid of a kernel, the uids that the ops of its body had before.
+    placed: for the uid of a kernel, what uid op number n (from 1) of its body had before.
     memo: the same for the functions of one program.
     """
     memo = memo or Memo()
@@ -144,13 +144,13 @@ def from_function(
     return graph
 
 
-def body_graph(fn: Function, origins: Sequence[int] | None, memo: Memo) -> Graph:
+def body_graph(fn: Function, origins: Mapping[int, int] | None, memo: Memo) -> Graph:
     if fn not in memo.bodies:
         memo.bodies[fn] = from_function(fn, memo=memo)
     graph = memo.bodies[fn]
     if origins is None:
         return graph
-    origin = {op.uid: uid for op, uid in zip(fn.ops, origins, strict=True)}
+    origin = {fn.ops[line - 1].uid: uid for line, uid in origins.items()}
     own = graph.copy()
     own["nodes"] = [
         cast(Node, {**node, "origin": origin[node["uid"]]})

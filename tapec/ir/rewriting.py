@@ -112,13 +112,13 @@ def logged() -> Iterator[Log]:
         _log.reset(token)
 
 
-def placed(kernel: Value, ops: Iterable[Value]) -> None:
-    """Tell the log that the body of `kernel` computes `ops`, in this order."""
+def placed(kernel: Value, ops: Iterable[Value | None]) -> None:
+    """Tell the log that the body of `kernel` computes `ops`; None is new there."""
     log = _log.get()
     if log is not None:
-        log.placed.extend(
-            Placed(op.uid, kernel.uid, line) for line, op in enumerate(ops, 1)
-        )
+        for line, op in enumerate(ops, 1):
+            if op is not None:
+                log.placed.append(Placed(op.uid, kernel.uid, line))
 
 
 def replaced(old: Value, new: Value, reason: str) -> None:

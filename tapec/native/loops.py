@@ -78,6 +78,7 @@ def enclosed(fn: Function) -> Function:
         return fn
     emit = Emitter(fn.next_uid)
     new: dict[Value, Value] = {}
+    items = {(o.args[0], o.attr("index")): o for o in fn.ops if o.prim is item}
     for op in fn.ops:
         args = tuple([new.get(a, a) for a in op.args])
         if op.prim.name in BLOCKS and fits(kernel := _kernel(op)):
@@ -85,7 +86,8 @@ def enclosed(fn: Function) -> Function:
             single = len(kernel.results) == 1
             type_ = kernel.results[0].type if single else op.type
             new[op] = emit.make(fused, args, attrs, type_, op)
-            placed(new[op], [op])
+            inner = [items.get((op, i)) for i in range(len(kernel.results))]
+            placed(new[op], [op, *inner])
         elif op.prim is item and not isinstance(args[0].type, TupleType):
             new[op] = args[0]
         else:

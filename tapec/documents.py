@@ -1,0 +1,170 @@
+"""All that is known of a program, as plain JSON: what the explorer shows.
+
+A document holds the graph (`tapec-graph/1`) and the text of every stage, the reasons of
+the passes, the native code, the memory plan and the user's source. Nothing in it needs
+the arrays or the tracer.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tapec.ir import Function
+from tapec.text import module_lines
+
+if TYPE_CHECKING:
+    from tapec.inspect import Inspection, Stage
+
+__all__ = ["Columns", "document"]
+
+Columns = Mapping[str, Mapping[str, Mapping[int, float]]]
+"""Numbers per op: name of the column -> stage -> uid -> number."""
+
+LONGEST = 4000
+"""Lines of a source file; of a longer one only what lies around the ops."""
+AROUND = 40
+
+
+def document(
+    inspection: Inspection, graphs: Any, *, native: bool, columns: Columns
+) -> dict[str, Any]:
+    """The document of an inspection.
+
+    graphs: one `tapec-graph/1` per stage. native: with code, steps and memory.
+    columns: further numbers per op, such as measured times.
+    """
+    stages = [
+        {
+            "name": stage.name,
+            "graph": graph,
+            "text": _text(stage.function),
+            "replaced": [list(line) for line in stage.replaced],
+        }
+        for stage, graph in zip(inspection.log, graphs, strict=True)
+    ]
+    return {
+        "name": inspection.recorded.name,
+        "stages": stages,
+        "native": _native(inspection) if native else None,
+        "columns": columns,
+        "sources": _sources(graphs),
+    }
+
+
+def placed_by_kernel(log: Iterable[Stage]) -> dict[int, dict[int, int]]:
+    """For each kernel the uids that the ops of its body had before, by number."""
+    found: dict[int, dict[int, int]] = {}
+    for stage in log:
+        for old, kernel, line in stage.placed:
+            found.setdefault(kernel, {})[line] = old
+    return found
+
+
+# --- text -------------------------------------------------------------------
+
+
+def _text(fn: Function) -> list[dict[str, Any]]:
+    """The functions of a stage as text; of: the ops (function, uid) that have it as
+    body."""
+    parts = module_lines(fn, elide=True)
+    titles = {part: title for part, title, _ in parts}
+    owners: dict[Function, list[Any]] = {part: [] for part in titles}
+    for part, title in titles.items():
+        for op in part.ops:
+            for key, body in op.attrs:
+                if isinstance(body, Function):
+                    owners[body].append([title, op.uid, key])
+    return [
+        {
+            "name": title,
+            "lines": lines,
+            "uids": [op.uid for op in part.ops],
+            "of": owners[part],
+        }
+        for part, title, lines in parts
+    ]
+
+
+# --- native code ------------------------------------------------------------
+
+
+def _native(inspection: Inspection) -> dict[str, Any]:
+    program = inspection.program
+    if hasattr(program, "program"):  # sizes are symbols: those of the example
+        program = program.program(inspection.inputs)
+    kernels = program.kernels
+    number = {kernel.body: i for i, kernel in enumerate(kernels)}
+    plan = program.plan
+    owners = {slot: owner for owner, slot in plan.slots.items()}
+    results = program.function.results
+    buffers = []
+    for slot, buffer in enumerate(plan.buffers):
+        owner, index = owners.get(slot, (None, 0))
+        if owner is None:
+            owner = results[slot - len(program.function.params)]
+        buffers.append(
+            {
+                "kind": buffer.kind,
+                "nbytes": int(buffer.nbytes),
+                "first": buffer.first,
+                "last": buffer.last,
+                "offset": buffer.offset,
+                "uid": owner.uid,
+                "index": index,
+            }
+        )
+    return {
+        "kernels": [
+            {"name": k.name, "llvm": k.llvm, "assembly": k.assembly} for k in kernels
+        ],
+        "steps": [
+            {
+                "kind": step.kind,
+                "uid": step.op.uid,
+                "kernel": number[step.op.attr("body")] if step.kind == "kernel" else None,
+                "reads": [v.uid for v in step.reads],
+                "work": int(step.work),
+            }
+            for step in program.steps
+        ],
+        "buffers": buffers,
+        "arena": int(plan.nbytes),
+        "live": int(plan.live_bytes),
+    }
+
+
+# --- source -----------------------------------------------------------------
+
+
+def _sources(graphs: Iterable[Any]) -> dict[str, dict[str, Any]]:
+    """The lines of the files that ops come from, and the number of the first."""
+    used: dict[str, set[int]] = {}
+    for node in {id(n): n for n in _nodes(graphs)}.values():
+        place = node["loc"]
+        if place is not None and place["line"] is not None:
+            used.setdefault(place["file"], set()).add(place["line"])
+    found = {}
+    for file, numbers in sorted(used.items()):
+        lines = [line.rstrip("\r\n") for line in linecache.getlines(file)]
+        first = 1
+        if len(lines) > LONGEST:
+            first = max(1, min(numbers) - AROUND)
+            lines = lines[first - 1 : max(numbers) + AROUND]
+        if lines:
+            found[file] = {"first": first, "lines": lines}
+    return found
+
+
+def _nodes(graphs: Iterable[Any]) -> Iterator[Any]:
+    seen: set[int] = set()
+    pending = list(graphs)
+    while pending:
+        graph = pending.pop()
+        if id(graph) in seen:
+            continue
+        seen.add(id(graph))
+        for node in graph["nodes"]:
+            yield node
+            pending.extend(node.get("bodies", {}).values())

@@ -1,0 +1,349 @@
+// The graph pane: what is drawn for the present state.
+import { Camera } from "./camera.js";
+import { Overlay, themeColours } from "./colours.js";
+import { epochs, groupsAround, itemsOf, kernelName, repeated, valuesOf } from "./groups.js";
+import { Layout } from "./layout.js";
+import { Painter } from "./paint.js";
+
+const FRAMED = 1500;
+const PATIENCE = 12;
+const MARKS = ["removed", "added", "merged", "rewritten"];
+
+export class View {
+  constructor(canvas, program, state) {
+    Object.assign(this, { canvas, program, state });
+    this.context = canvas.getContext("2d");
+    this.camera = new Camera(canvas, () => this.ask());
+    this.starts = epochs(program);
+    this.colours = themeColours();
+    this.cost = 0;
+    this.hovered = -1;
+    new ResizeObserver(() => this.resize()).observe(canvas);
+  }
+
+  resize() {
+    const ratio = devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
+    this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
+    this.bitmap = null;
+    this.draw();
+  }
+
+  // --- what there is
+
+  /** Lays the graph out anew where the state asks for it. */
+  update() {
+    const { state } = this;
+    const kernels = state.by === "kernel" && state.fold.length ? state.stage : -1;
+    const key = [this.starts[state.stage], state.fn, state.fold, state.by, kernels,
+      state.focus && state.around.length ? [state.focus, state.around, state.stage] : ""].join("|");
+    const anew = key !== this.key;
+    if (anew) {
+      this.key = key;
+      this.values = valuesOf(this.program, state, this.starts);
+      Object.assign(this, itemsOf(this.program, this.values, state));
+      this.layout = new Layout(this.items, this.edges);
+      this.frames = this.framesAround();
+    }
+    this.overlay = state.over ? new Overlay(this.program, state.over) : null;
+    this.colours = themeColours();
+    this.looks = this.items.map((item) => this.look(item));
+    this.pieces = this.piecesOf();
+    this.ask();
+    return anew;
+  }
+
+  isShown(value) {
+    const { program, state } = this;
+    if (state.fn) return true;
+    if (program.isAlive(value, state.stage)) return true;
+    return Boolean(this.isGhost(value));
+  }
+
+  isGhost(value) {
+    const { program, state } = this;
+    return state.diff && !state.fn && state.stage && program.v.died[value] === state.stage
+      && program.v.born[value] < state.stage;
+  }
+
+  /** How an item looks in this stage, or null if it is not there. */
+  look(item) {
+    const { program, state } = this;
+    const values = item.values.filter((value) => this.isShown(value));
+    if (!values.length) return null;
+    const [value] = values;
+    const v = program.v;
+    return {
+      half: v.gradient[value] ? "gradient" : "forward",
+      kind: v.kind[value] === 0 ? "param" : "op",
+      result: program.stages[state.stage].results.includes(value),
+      ghost: values.every((each) => this.isGhost(each)),
+      mark: state.diff && !state.fn ? this.markOf(values) : "",
+      colour: item.folded ? null : this.overlay?.colour(value, state.stage),
+      count: values.length,
+    };
+  }
+
+  markOf(values) {
+    const marks = this.marks();
+    for (const value of values) if (marks.has(value)) return marks.get(value);
+    return "";
+  }
+
+  marks() {
+    const { program, state } = this;
+    if (this.marked?.stage !== state.stage) {
+      const found = new Map();
+      for (const [kind, value, other] of program.stages[state.stage].changes) {
+        found.set(value, MARKS[kind]);
+        if (kind === 3) found.set(other, "added");
+      }
+      this.marked = { stage: state.stage, found };
+    }
+    return this.marked.found;
+  }
+
+  label(value) {
+    const { program, state } = this;
+    const text = (name) => program.text(name, value);
+    const kernels = program.kernelsOf(value, state.stage).map((k) => kernelName(program, k));
+    const result = program.stages[state.stage].results.includes(value);
+    return {
+      title: text("title"),
+      detail: text("detail"),
+      more: text("more"),
+      type: program.v.kind[value] === 3 ? "" : shortened(text("type"), 34),
+      tag: result ? text("tag") : "",
+      kernels: [...new Set(kernels)].map((name) => name.replace("kernel", "k")).join(" "),
+      ghost: this.isGhost(value),
+    };
+  }
+
+  /** The edges of this stage in pieces, by flow. */
+  piecesOf() {
+    const { program, state } = this;
+    const readers = new Map();
+    for (const value of this.values) {
+      if (!this.isShown(value)) continue;
+      const dst = this.itemOf.get(value);
+      const stage = this.isGhost(value) ? state.stage - 1 : state.stage;
+      for (const ref of program.operands(value, state.fn ? program.last : stage)) {
+        const src = this.itemOf.get(ref);
+        if (src === undefined || src === dst || !this.looks[src]) continue;
+        if (!readers.has(src)) readers.set(src, new Map());
+        const flow = program.v.gradient[value] * 2 + program.v.gradient[ref];
+        readers.get(src).set(dst, ["forward", "update", "saved", "gradient"][flow]);
+      }
+    }
+    const found = { saved: [], forward: [], gradient: [], update: [] };
+    this.readers = readers;
+    for (const [src, targets] of readers) {
+      for (const flow of Object.keys(found)) {
+        const own = [...targets].filter(([, f]) => f === flow).map(([dst]) => dst);
+        if (own.length) found[flow].push(...bounded(this.layout.pieces(src, own)));
+      }
+    }
+    return found;
+  }
+
+  framesAround() {
+    const { program, state, items, layout } = this;
+    if (items.length > FRAMED || state.by === "kernel") return [];
+    const members = new Map();
+    items.forEach((item, i) => {
+      if (item.folded || item.weak) return;
+      for (const name of groupsAround(program, item.values[0], state.by, state.stage)) {
+        const key = `${name}|${item.phase}`;
+        if (!members.has(key)) members.set(key, { name, inside: new Set() });
+        members.get(key).inside.add(i);
+      }
+    });
+    if (state.by === "function" && members.size < 3) return [];
+    const deepest = Math.max(0, ...[...members.values()].map((m) => m.name.split("/").length));
+    const found = [];
+    for (const { name, inside } of members.values()) {
+      const pad = 9 * (1 + (state.by === "scope" ? deepest - name.split("/").length : 0));
+      const frame = around([...inside].map((i) => layout.boxes[i]), pad);
+      const clash = layout.boxes.some((box, i) => !inside.has(i) && overlaps(frame, box));
+      const title = state.by === "scope" ? name.split("/").pop() : name;
+      if (!clash) found.push({ ...frame, name, title });
+    }
+    return found.sort((a, b) => a.name.length - b.name.length);
+  }
+
+  // --- drawing
+
+  ask() {
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => {
+      this.asked = false;
+      const busy = performance.now() - this.camera.moving < 90;
+      if (busy && this.cost > PATIENCE && this.bitmap) this.shift();
+      else this.draw();
+    });
+  }
+
+  /** While the view moves, a large picture is moved as it is and drawn afterwards. */
+  shift() {
+    const { context: c, camera, bitmap, colours } = this;
+    const ratio = devicePixelRatio || 1;
+    const scale = camera.k / bitmap.k;
+    c.setTransform(ratio, 0, 0, ratio, 0, 0);
+    c.fillStyle = colours.ground;
+    c.fillRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
+    c.drawImage(bitmap.image, camera.x - bitmap.x * scale, camera.y - bitmap.y * scale,
+      this.canvas.clientWidth * scale, this.canvas.clientHeight * scale);
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.ask(), 100);
+  }
+
+  draw() {
+    if (!this.layout || !this.canvas.width) return;
+    const start = performance.now();
+    const ratio = devicePixelRatio || 1;
+    const { context: c, camera, colours } = this;
+    const [w, h] = [this.canvas.clientWidth, this.canvas.clientHeight];
+    c.setTransform(ratio, 0, 0, ratio, 0, 0);
+    c.fillStyle = colours.ground;
+    c.fillRect(0, 0, w, h);
+    c.setTransform(ratio * camera.k, 0, 0, ratio * camera.k, ratio * camera.x, ratio * camera.y);
+    const painter = new Painter(c, colours, camera, w, h);
+    this.paint(painter);
+    this.cost = performance.now() - start;
+    if (this.cost > PATIENCE) {
+      const image = document.createElement("canvas");
+      [image.width, image.height] = [this.canvas.width, this.canvas.height];
+      image.getContext("2d").drawImage(this.canvas, 0, 0);
+      this.bitmap = { image, x: camera.x, y: camera.y, k: camera.k };
+    }
+    this.drawn?.(camera);
+  }
+
+  paint(painter) {
+    const { state, items, layout } = this;
+    const chosen = new Set(state.sel.map((value) => this.itemOf.get(value)));
+    const found = this.found?.size ? this.found : null;
+    for (const frame of this.frames) painter.frame(frame);
+    this.axes(painter);
+    for (const [flow, pieces] of Object.entries(this.pieces)) painter.edges(pieces, flow);
+    layout.boxes.forEach((box, i) => {
+      const look = this.looks[i];
+      if (!look || !painter.sees(box.x - box.w, box.y - box.h, box.x + box.w, box.y + box.h)) return;
+      const item = items[i];
+      look.selected = chosen.has(i);
+      look.dim = found && !look.selected && !item.values.some((value) => found.has(value));
+      if (item.folded) painter.folded(box, look, this.foldedTitle(item), `${look.count} values`);
+      else painter.box(box, look, painter.k < 0.3 ? null : this.label(item.values[0]));
+    });
+    this.paintSelected(painter, chosen);
+  }
+
+  foldedTitle(item) {
+    this.repeats ??= repeated(this.program, this.values, this.state.by, this.state.stage);
+    const name = item.folded.split("/").pop();
+    const count = this.repeats.get(item.folded)?.count;
+    return count ? `${name}  (×${count} alike)` : name;
+  }
+
+  axes({ c, colours, k }) {
+    c.strokeStyle = colours.line;
+    c.lineWidth = Math.max(1, 0.5 / k);
+    for (const x of this.layout.axes) {
+      c.beginPath();
+      c.moveTo(x, -12);
+      c.lineTo(x, this.layout.height - 6);
+      c.stroke();
+    }
+    if (k < 0.36) return;
+    c.fillStyle = colours.quiet;
+    c.font = "11px sans-serif";
+    this.layout.axes.forEach((x, i) => {
+      const sides = i % 2 ? ["gradient ↑", "forward ↓"] : ["forward ↓", "gradient ↑"];
+      c.textAlign = "right";
+      c.fillText(sides[0], x - 12, -2);
+      c.textAlign = "left";
+      c.fillText(sides[1], x + 12, -2);
+    });
+  }
+
+  paintSelected(painter, chosen) {
+    const { c, colours } = painter;
+    c.strokeStyle = colours.select;
+    c.fillStyle = colours.select;
+    c.lineWidth = Math.max(2.2, 1 / painter.k);
+    if (chosen.size > 40) return;
+    for (const [src, targets] of this.readers) {
+      const near = [...targets.keys()].filter((dst) => chosen.has(src) || chosen.has(dst));
+      if (near.length) painter.trace(bounded(this.layout.pieces(src, near)));
+    }
+  }
+
+  // --- finding
+
+  itemAt(point) {
+    const [x, y] = this.camera.inPlane(point);
+    return this.layout.boxes.findIndex((box, i) =>
+      this.looks[i] && Math.abs(x - box.x) <= box.w / 2 && Math.abs(y - box.y) <= box.h / 2);
+  }
+
+  frameAt(point) {
+    const [x, y] = this.camera.inPlane(point);
+    return this.frames.findLast((f) => x >= f.x0 && x <= f.x1 && y >= f.y0 && y <= f.y0 + 18);
+  }
+
+  fit() {
+    const boxes = this.layout.boxes.filter((_, i) => this.looks[i]);
+    if (!boxes.length) return;
+    const { x0, y0, x1, y1 } = around(boxes, 12);
+    this.camera.fit(x0, y0, x1, y1);
+  }
+
+  /** At a size that can be read, from the top. */
+  start() {
+    this.fit();
+    if (this.camera.k >= 0.55) return;
+    const boxes = this.layout.boxes.filter((_, i) => this.looks[i]);
+    const { x0, y0, x1 } = around(boxes, 24);
+    const k = Math.min(0.75, Math.max(0.55, this.canvas.clientWidth / (x1 - x0)));
+    this.camera.k = k;
+    this.camera.y = -y0 * k;
+    this.camera.x = Math.max(-x0 * k, this.canvas.clientWidth / 2 - (k * (x0 + x1)) / 2);
+    this.ask();
+  }
+
+  reveal(values) {
+    const i = this.itemOf.get(values.find((value) => this.looks[this.itemOf.get(value)]));
+    if (i !== undefined) this.camera.reveal(this.layout.boxes[i]);
+  }
+}
+
+function bounded(pieces) {
+  for (const piece of pieces) {
+    let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const [x, y] of piece.points) {
+      [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x), Math.max(y1, y)];
+    }
+    piece.bounds = [x0, y0, x1, y1];
+  }
+  return pieces;
+}
+
+function around(boxes, pad) {
+  const found = { x0: Infinity, y0: Infinity, x1: -Infinity, y1: -Infinity };
+  for (const { x, y, w, h } of boxes) {
+    found.x0 = Math.min(found.x0, x - w / 2 - pad);
+    found.y0 = Math.min(found.y0, y - h / 2 - pad - 9);
+    found.x1 = Math.max(found.x1, x + w / 2 + pad);
+    found.y1 = Math.max(found.y1, y + h / 2 + pad);
+  }
+  return found;
+}
+
+function overlaps({ x0, y0, x1, y1 }, { x, y, w, h }) {
+  return x - w / 2 < x1 && x + w / 2 > x0 && y - h / 2 < y1 && y + h / 2 > y0;
+}
+
+function shortened(text, limit) {
+  return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
+}
