@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tapec.errors import TapecError
 
 if TYPE_CHECKING:
+    from tapec.inspect import Inspection
     from tapec.ir import Function
     from tapec.passes.pipeline import Pass
 
@@ -133,7 +134,7 @@ def _read(file: str) -> str:
 # --- show -------------------------------------------------------------------
 
 
-def _show_arguments(parser: argparse.ArgumentParser) -> None:
+def _target_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         metavar="FILE.py:FUNCTION",
@@ -145,6 +146,19 @@ def _show_arguments(parser: argparse.ArgumentParser) -> None:
         help='arguments as in a call, for example "np.ones(3), 2.0"; the default is '
         "the tuple FUNCTION_args or example_args of the file",
     )
+
+
+def _inspection(args: argparse.Namespace) -> Inspection:
+    from tapec.show import ShowError, inspection_of
+
+    try:
+        return inspection_of(args.target, args.args)
+    except ShowError as error:
+        raise UsageError(str(error)) from None
+
+
+def _show_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
     parser.add_argument(
         "--stage",
         default="optimized",
@@ -157,12 +171,7 @@ def _show_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from tapec.show import ShowError, inspection_of
-
-    try:
-        inspection = inspection_of(args.target, args.args)
-    except ShowError as error:
-        raise UsageError(str(error)) from None
+    inspection = _inspection(args)
     native = {"llvm": inspection.llvm, "asm": inspection.asm}
     if args.stage in native:
         sys.stdout.write(f"{native[args.stage]()}\n")
@@ -177,6 +186,50 @@ def _show(args: argparse.Namespace) -> int:
             inspection.svg(args.svg, stage=args.stage)
         except OSError as error:
             raise UsageError(f"{args.svg}: {error.strerror}") from None
+    return 0
+
+
+# --- view -------------------------------------------------------------------
+
+
+def _view_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="PATH",
+        help="where the page goes (default: FUNCTION.html here)",
+    )
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    parser.add_argument(
+        "--values",
+        action="store_true",
+        help="with the range and the NaN of every value, for these arguments",
+    )
+    parser.add_argument(
+        "--time", action="store_true", help="with the time that each kernel takes"
+    )
+    parser.add_argument(
+        "--no-native",
+        action="store_true",
+        help="without LLVM, assembly and memory: nothing is compiled",
+    )
+
+
+def _view(args: argparse.Namespace) -> int:
+    inspection = _inspection(args)
+    out = Path(args.out or args.target.rpartition(":")[2] + ".html")
+    try:
+        inspection.html(
+            out, native=not args.no_native, values=args.values, time=args.time
+        )
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}") from None
+    sys.stdout.write(f"{out}\n")
+    if args.open:
+        import webbrowser
+
+        webbrowser.open(out.resolve().as_uri())
     return 0
 
 
@@ -217,5 +270,6 @@ COMMANDS = (
     Command("demo", "learn to read handwritten digits", _demo_arguments, _demo),
     Command("doctor", "check this installation", lambda parser: None, _doctor),
     Command("show", "print the IR of a function in a file", _show_arguments, _show),
+    Command("view", "write a page to explore a function", _view_arguments, _view),
     Command("opt", "run passes on the text of a function", _opt_arguments, _opt),
 )

@@ -8,14 +8,14 @@ the arrays or the tracer.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapec.ir import Function
 from tapec.text import module_lines
 
 if TYPE_CHECKING:
-    from tapec.inspect import Inspection, Stage
+    from tapec.inspect import Stage
 
 __all__ = ["Columns", "document"]
 
@@ -28,12 +28,15 @@ AROUND = 40
 
 
 def document(
-    inspection: Inspection, graphs: Any, *, native: bool, columns: Columns
+    log: Sequence[Stage],
+    graphs: Sequence[Any],
+    program: Any = None,
+    columns: Columns | None = None,
 ) -> dict[str, Any]:
-    """The document of an inspection.
+    """The document of a program.
 
-    graphs: one `tapec-graph/1` per stage. native: with code, steps and memory.
-    columns: further numbers per op, such as measured times.
+    graphs: one `tapec-graph/1` per stage. program: the native one, for its code, steps
+    and memory. columns: further numbers per op, such as measured times.
     """
     stages = [
         {
@@ -42,24 +45,35 @@ def document(
             "text": _text(stage.function),
             "replaced": [list(line) for line in stage.replaced],
         }
-        for stage, graph in zip(inspection.log, graphs, strict=True)
+        for stage, graph in zip(log, graphs, strict=True)
     ]
     return {
-        "name": inspection.recorded.name,
+        "name": log[0].function.name,
         "stages": stages,
-        "native": _native(inspection) if native else None,
-        "columns": columns,
+        "native": None if program is None else _native(program),
+        "columns": columns or {},
         "sources": _sources(graphs),
     }
 
 
-def placed_by_kernel(log: Iterable[Stage]) -> dict[int, dict[int, int]]:
-    """For each kernel the uids that the ops of its body had before, by number."""
-    found: dict[int, dict[int, int]] = {}
+def kernels_by_stage(log: Iterable[Stage]) -> Iterator[dict[int, dict[int, int]]]:
+    """For each stage: kernel -> number of an op in its body -> uid that the op had.
+
+    Holds as long as the body is the one that was told of.
+    """
+    told: dict[int, tuple[Function, dict[int, int]]] = {}
     for stage in log:
+        bodies = {
+            op.uid: value
+            for op in stage.function.ops
+            for _, value in op.attrs
+            if isinstance(value, Function)
+        }
+        told = {uid: row for uid, row in told.items() if bodies.get(uid) is row[0]}
         for old, kernel, line in stage.placed:
-            found.setdefault(kernel, {})[line] = old
-    return found
+            row = told.setdefault(kernel, (bodies[kernel], {}))
+            row[1][line] = old
+        yield {uid: lines for uid, (_, lines) in told.items()}
 
 
 # --- text -------------------------------------------------------------------
@@ -90,10 +104,7 @@ def _text(fn: Function) -> list[dict[str, Any]]:
 # --- native code ------------------------------------------------------------
 
 
-def _native(inspection: Inspection) -> dict[str, Any]:
-    program = inspection.program
-    if hasattr(program, "program"):  # sizes are symbols: those of the example
-        program = program.program(inspection.inputs)
+def _native(program: Any) -> dict[str, Any]:
     kernels = program.kernels
     number = {kernel.body: i for i, kernel in enumerate(kernels)}
     plan = program.plan
@@ -123,7 +134,9 @@ def _native(inspection: Inspection) -> dict[str, Any]:
             {
                 "kind": step.kind,
                 "uid": step.op.uid,
-                "kernel": number[step.op.attr("body")] if step.kind == "kernel" else None,
+                "kernel": number[step.op.attr("body")]
+                if step.kind == "kernel"
+                else None,
                 "reads": [v.uid for v in step.reads],
                 "work": int(step.work),
             }
@@ -139,14 +152,17 @@ def _native(inspection: Inspection) -> dict[str, Any]:
 
 
 def _sources(graphs: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    """The lines of the files that ops come from, and the number of the first."""
-    used: dict[str, set[int]] = {}
+    """The lines of the files that ops come from, that of most ops first.
+
+    first: the number of the first line.
+    """
+    used: dict[str, list[int]] = {}
     for node in {id(n): n for n in _nodes(graphs)}.values():
         place = node["loc"]
         if place is not None and place["line"] is not None:
-            used.setdefault(place["file"], set()).add(place["line"])
+            used.setdefault(place["file"], []).append(place["line"])
     found = {}
-    for file, numbers in sorted(used.items()):
+    for file, numbers in sorted(used.items(), key=lambda row: (-len(row[1]), row[0])):
         lines = [line.rstrip("\r\n") for line in linecache.getlines(file)]
         first = 1
         if len(lines) > LONGEST:

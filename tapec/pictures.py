@@ -1,4 +1,4 @@
-"""The pictures and files of a stage: SVG, PNG, PDF, DOT, Mermaid, GraphML, JSON.
+"""The pictures and files of a stage: SVG, HTML, PNG, PDF, DOT, Mermaid, GraphML, JSON.
 
 The only importer of `viz`, and only when a picture is asked for.
 """
@@ -6,10 +6,15 @@ The only importer of `viz`, and only when a picture is asked for.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tapec.documents import Columns, document, kernels_by_stage
 from tapec.ir import Function
+
+if TYPE_CHECKING:
+    from tapec.inspect import Stage
 
 __all__ = ["Pictures"]
 
@@ -18,6 +23,8 @@ Target = str | Path | None
 
 class Pictures:
     """Methods of what has stages. Each returns its text or bytes, and writes `path`."""
+
+    inputs: list[Any]
 
     def stage(self, name: str) -> Function:
         """The function after the pass `name`."""
@@ -74,6 +81,61 @@ class Pictures:
     def profile(self, budget: float = 0.5) -> Any:
         """Time, bytes and operations of each kernel."""
         raise NotImplementedError
+
+    @property
+    def program(self) -> Any:
+        """The native program."""
+        raise NotImplementedError
+
+    @property
+    def log(self) -> Sequence[Stage]:
+        """The stages with what each did."""
+        raise NotImplementedError
+
+    def html(
+        self,
+        path: Target = None,
+        *,
+        native: bool = True,
+        values: bool = False,
+        time: bool = False,
+        columns: Columns | None = None,
+    ) -> str:
+        """The explorer: one HTML page about all stages, which needs no network.
+
+        native: with LLVM, assembly, steps and memory, which compiles the program.
+        values: with the range and the NaN of every value, which runs each changed stage
+        through the interpreter, for the inspected arguments. time: with that of each
+        kernel. columns: further numbers, as name -> stage -> uid -> number.
+        """
+        from tapec.viz.explorer import page
+        from tapec.viz.graph import Memo, from_function
+
+        memo = Memo()
+        graphs = [
+            from_function(stage.function, placed=placed, memo=memo)
+            for stage, placed in zip(self.log, kernels_by_stage(self.log), strict=True)
+        ]
+        known = self._columns(values, time) | dict(columns or {})
+        program = self._sized_program() if native else None
+        return _written(path, page(document(self.log, graphs, program, known)))
+
+    def _sized_program(self) -> Any:
+        """The native program; where sizes are symbols, that for the inspected ones."""
+        from tapec.native.sized import Sized
+
+        program = self.program
+        return program.program(self.inputs) if isinstance(program, Sized) else program
+
+    def _columns(self, values: bool, time: bool) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if time:
+            found["seconds"] = {self.log[-1].name: self.profile().seconds}
+        if values:
+            from tapec.measuring import measured
+
+            found |= measured(self.log, self.inputs)
+        return found
 
     def png(
         self, path: Target = None, stage: str = "dce", *, scale: float = 2.0

@@ -1,4 +1,4 @@
-"""`python -m tapec show` and `doctor`; `opt` is tested with the passes."""
+"""`python -m tapec show`, `view` and `doctor`; `opt` is tested with the passes."""
 
 import os
 import subprocess
@@ -95,6 +95,27 @@ def test_native_code(fit, capsys):
 def test_picture(fit, capsys):
     assert run(capsys, "fit.py:loss", "--stage=cse", "--svg", "loss.svg")[0] == 0
     assert Path("loss.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_view_writes_a_page(fit, capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert main(["view", "fit.py:loss", "--open", "--values"]) == 0
+    assert capsys.readouterr().out == "loss.html\n"
+    assert Path("loss.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert opened == [Path("loss.html").resolve().as_uri()]
+    assert main(["view", "fit.py:loss", "--no-native", "-o", "other.html"]) == 0
+    assert Path("other.html").stat().st_size < Path("loss.html").stat().st_size
+    assert opened == opened[:1]
+
+
+def test_view_says_what_is_wrong(fit, capsys):
+    assert main(["view", "fit.py:los", "-o", "x.html"]) == 2
+    assert "tapec: fit.py has no function los" in capsys.readouterr().err
+    assert main(["view", "fit.py:loss", "-o", "/no/folder/x.html"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "/no/folder/x.html: No such file or directory\n"
+    )
 
 
 def test_a_module_by_its_name(capsys):

@@ -107,12 +107,8 @@ def test_wheel_contents(wheel):
     shipped = {name for name in names if name.startswith("tapec/")}
     wanted = {path.as_posix() for path in source_files(".py")}
     wanted |= {"tapec/py.typed", "tapec/demo/digits.npz", "tapec/demo/DATA.md"}
-    assets = ROOT / "viz" / "assets"
-    wanted |= {
-        f"tapec/viz/{path.relative_to(ROOT / 'viz').as_posix()}"
-        for path in assets.rglob("*")
-        if path.is_file()
-    }
+    for suffix in (".js", ".css", ".html"):
+        wanted |= {path.as_posix() for path in source_files(suffix)}
     assert shipped == wanted
 
 

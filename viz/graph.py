@@ -110,7 +110,7 @@ def from_function(
 ) -> Graph:
     """The graph of a function, kernels and loop bodies inside.
 
-    placed: for the uid of a kernel, what uid op number n (from 1) of its body had before.
+    placed: for the uid of a kernel, the uid that op number n (from 1) of its body had.
     memo: the same for the functions of one program.
     """
     memo = memo or Memo()

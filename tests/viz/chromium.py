@@ -185,7 +185,13 @@ def browser():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         command = [executable(), *FLAGS, f"--user-data-dir={home}", "about:blank"]
         process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{to_read} 4>&{from_write}', "sh", *command],
+            [
+                "/bin/sh",
+                "-c",
+                f'exec "$@" 3<&{to_read} 4>&{from_write}',
+                "sh",
+                *command,
+            ],
             pass_fds=(to_read, from_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

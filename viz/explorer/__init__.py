@@ -24,8 +24,8 @@ __all__ = ["page"]
 
 SCRIPTS = (
     ("program", "dom", "state", "list", "place", "wires", "layout", "groups")
-    + ("colours", "paint", "camera", "view", "minimap", "search", "source", "texts")
-    + ("passes", "details", "steps", "keys", "split", "app", "main")
+    + ("colours", "paint", "camera", "looks", "frames", "view", "minimap", "search")
+    + ("source", "texts", "passes", "details", "steps", "keys", "split", "app", "main")
 )
 """In the order of their imports."""
 

@@ -51,7 +51,7 @@ export class App {
     const { state, program, view } = this;
     const [value] = state.sel;
     if (value === undefined) {
-      const first = view.values.find((each) => view.isShown(each));
+      const first = view.values.find((each) => view.looking.isShown(each));
       return first === undefined ? undefined : state.select([first], "walk");
     }
     const beside = way === "left" || way === "right";
@@ -160,11 +160,12 @@ export class App {
     const options = name === "by" ? Object.keys(GROUPINGS) : this.overlays();
     const next = options[(options.indexOf(this.state[name]) + 1) % options.length];
     this.state.set(name === "by" ? { by: next, fold: [] } : { over: next });
-    this.say(name === "by" ? `grouped by ${next}` : `coloured by ${next || "half"}`);
+    this.say(name === "by" ? `grouped by ${next}` : `coloured by ${next || "direction"}`);
   }
 
   overlays() {
-    const columns = this.program.columns.map((column) => column.name);
+    const shades = this.program.columns.filter(({ numbers }) => !numbers.some((x) => Number.isNaN(Number(x))));
+    const columns = shades.map((column) => column.name);
     return ["", "bytes", ...(this.program.kernels.length ? ["kernel"] : []), ...columns];
   }
 
@@ -188,7 +189,7 @@ export class App {
     const item = view.itemAt(point);
     if (item >= 0) {
       const { values, folded } = view.items[item];
-      const shown = values.filter((value) => view.isShown(value));
+      const shown = values.filter((value) => view.looking.isShown(value));
       if (folded && event.detail > 1) return this.unfold([folded]);
       return state.select(event.shiftKey ? [...state.sel, ...shown] : shown, "graph");
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tapec.viz.explorer.union import Frame, Union
+from tapec.viz.explorer.union import Union
+from tapec.viz.explorer.values import Frame
 
 __all__ = ["Change", "changes_of"]
 

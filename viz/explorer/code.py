@@ -42,7 +42,9 @@ def llvm_listing(text: str) -> Listing:
 def without_attributes(line: str) -> str:
     """The head of a function without what LLVM found out about it."""
     line = re.sub(r"\b(local_)?unnamed_addr\b|#\d+", "", line)
-    line = re.sub(r"\b(captures\([^)]*\)|noalias|readonly|writeonly|noundef) ?", "", line)
+    line = re.sub(
+        r"\b(captures\([^)]*\)|noalias|readonly|writeonly|noundef) ?", "", line
+    )
     return " ".join(line.split())
 
 

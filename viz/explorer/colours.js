@@ -1,4 +1,5 @@
 // Colours: of the theme, of columns, of kernels.
+import { numberText, sizeText } from "./program.js";
 
 /** The theme as the style sheet has it now. */
 export function themeColours() {
@@ -42,7 +43,8 @@ export class Overlay {
     const finite = [...this.numbers.values()].filter(Number.isFinite);
     this.low = finite.reduce((a, b) => Math.min(a, b), Infinity);
     this.high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
-    this.log = this.low >= 0 && this.high > 100 * Math.max(this.low, 1);
+    const least = finite.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), Infinity);
+    this.least = this.low >= 0 && this.high > 1000 * least ? least : 0;
   }
 
   get isKernels() {
@@ -51,8 +53,8 @@ export class Overlay {
 
   part(number) {
     if (this.high === this.low) return 0.5;
-    const scale = this.log ? (x) => Math.log1p(x) : (x) => x;
-    return (scale(number) - scale(this.low)) / (scale(this.high) - scale(this.low));
+    if (!this.least) return (number - this.low) / (this.high - this.low);
+    return number > 0 ? Math.log(number / this.least) / Math.log(this.high / this.least) : 0;
   }
 
   /** {fill, text} of a value, or null. */
@@ -67,7 +69,7 @@ export class Overlay {
   }
 
   words(number) {
-    return this.name === "bytes" ? null : String(Number(number.toPrecision(3)));
+    return this.name === "bytes" ? sizeText(number) : numberText(number);
   }
 
   gradient(steps = 12) {

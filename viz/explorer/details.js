@@ -1,7 +1,7 @@
 // The card of the selected value: what it is, where it comes from, what became of it.
 import { made } from "./dom.js";
 import { kernelName } from "./groups.js";
-import { sizeText } from "./program.js";
+import { numberText, sizeText } from "./program.js";
 
 const VERBS = ["removed by", "made by", "merged by", "rewritten by"];
 
@@ -72,11 +72,21 @@ export class Details {
       say(key, made("button", { class: "link", onclick: () => this.state.set({ fn: number, sel: [] }) },
         `@${program.functions[number].name} ↵`));
     }
-    for (const { name, values, numbers } of program.columns) {
-      const k = values.indexOf(value);
-      if (k >= 0) say(name, String(numbers[k]));
-    }
+    say("numbers", ...this.numbers(value));
     return list;
+  }
+
+  /** What the columns know of it. */
+  numbers(value) {
+    const found = [];
+    for (const { name, values, numbers } of this.program.columns) {
+      const k = values.indexOf(value);
+      if (k < 0 || ((name === "nan" || name === "inf") && !numbers[k])) continue;
+      const bad = name === "nan" || name === "inf";
+      found.push(made("span", { class: bad ? "number bad" : "number" },
+        made("small", {}, name), ` ${numberText(numbers[k], 4)}`));
+    }
+    return found;
   }
 
   source(value) {

@@ -49,7 +49,7 @@ export function keyTable(app) {
   ];
 }
 
-const KEY_SIGNS = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" };
+const KEY_SIGNS = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc", Backspace: "⌫", Enter: "⏎" };
 
 export function listenForKeys(table) {
   const actions = new Map();

@@ -63,4 +63,7 @@ def kernel(code: Mapping[str, Any], texts: Texts, parts: Sequence[Any]) -> Any:
 
 def columns(listing: Listing, ops: int) -> list[Any]:
     """The lines, and for each the number of its op, 0 for none."""
-    return [[text for text, _ in listing], [op if op <= ops else 0 for _, op in listing]]
+    return [
+        [text for text, _ in listing],
+        [op if op <= ops else 0 for _, op in listing],
+    ]

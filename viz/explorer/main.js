@@ -124,7 +124,6 @@ function legend(program, state) {
   box.hidden = !state.over || state.over === "kernel";
   if (box.hidden) return;
   const overlay = new Overlay(program, state.over);
-  const words = (x) => (state.over === "bytes" ? sizeText(x) : overlay.words(x));
   const ramp = overlay.gradient().map((colour) => {
     const cell = made("span", { class: "cell" });
     cell.style.background = colour;
@@ -132,7 +131,7 @@ function legend(program, state) {
   });
   const empty = !Number.isFinite(overlay.low);
   box.replaceChildren(made("b", {}, state.over), ...(empty ? ["nothing known"] :
-    [words(overlay.low), made("span", { class: "ramp" }, ...ramp), words(overlay.high)]));
+    [overlay.words(overlay.low), made("span", { class: "ramp" }, ...ramp), overlay.words(overlay.high)]));
 }
 
 // --- controls
@@ -146,7 +145,7 @@ function controls(app) {
     if (event.key === "Escape") byId("graph").focus();
   });
   options(byId("by"), Object.keys(GROUPINGS), (by) => state.set({ by, fold: [] }));
-  options(byId("over"), app.overlays(), (over) => state.set({ over }), "half");
+  options(byId("over"), app.overlays(), (over) => state.set({ over }), "direction");
   const buttons = { diff: () => app.toggle("diff"), focus: () => app.focus(), fold: () => app.foldAll(),
     unfold: () => state.set({ fold: [] }), fit: () => view.fit(), "help-button": () => app.help(), "theme-button": () => app.theme() };
   for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener("click", action);

@@ -31,7 +31,8 @@ export class Minimap {
     const { layout, colours } = view;
     const [w, h] = [view.canvas.clientWidth / camera.k, view.canvas.clientHeight / camera.k];
     const [left, top] = [-camera.x / camera.k, -camera.y / camera.k];
-    const inside = left <= 0 && top <= 0 && left + w >= layout.width && top + h >= layout.height;
+    const slack = 60;
+    const inside = left <= slack && top <= slack && left + w >= layout.width - slack && top + h >= layout.height - slack;
     canvas.hidden = inside;
     if (inside) return;
     const ratio = devicePixelRatio || 1;

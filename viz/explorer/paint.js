@@ -89,7 +89,7 @@ export class Painter {
     const [x, y] = [box.x - box.w / 2, box.y - box.h / 2];
     const base = look.kind === "param" ? "param" : look.half;
     const fill = look.colour?.fill ?? (look.result ? colours[look.half] : colours[`${base}-fill`]);
-    c.globalAlpha = look.dim ? 0.25 : look.ghost ? 0.55 : 1;
+    c.globalAlpha = look.dim ? 0.25 : look.ghost ? 0.7 : 1;
     c.fillStyle = fill;
     if (this.k < 0.25) {
       c.fillStyle = look.selected ? colours.select : look.colour?.fill ?? colours[base];
@@ -122,6 +122,7 @@ export class Painter {
 
   badge(x, y, mark) {
     const { c, colours } = this;
+    c.globalAlpha = 1;
     c.fillStyle = colours[mark];
     c.beginPath();
     c.arc(x - 2, y + 2, 8, 0, 2 * Math.PI);

@@ -105,9 +105,9 @@ export class Passes {
 
   summary() {
     const { state, program } = this;
-    const { name, changes } = program.stages[state.stage];
+    const { name } = program.stages[state.stage];
     if (!state.stage) return ["As recorded"];
-    const counts = KINDS.map((kind, k) => [kind, changes.filter((c) => c[0] === k).length]);
+    const counts = KINDS.map((kind, k) => [kind, this.rows.filter((row) => row.kind === k).length]);
     const kernels = this.rows.filter((row) => row.kernel !== undefined).length;
     if (kernels) counts.push(["kernels", kernels]);
     const parts = counts.filter(([, n]) => n).map(([kind, n]) =>

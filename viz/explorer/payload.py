@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +16,8 @@ from tapec.viz.explorer.changes import changes_of
 from tapec.viz.explorer.machine import machine_of
 from tapec.viz.explorer.scenes import Placed, arranged
 from tapec.viz.explorer.texts import Texts
-from tapec.viz.explorer.union import Union, Value
+from tapec.viz.explorer.union import Union
+from tapec.viz.explorer.values import Value
 from tapec.viz.graph import Node, Place
 
 __all__ = ["compressed", "payload"]
@@ -58,7 +60,13 @@ def payload(document: Mapping[str, Any]) -> dict[str, Any]:
         "stages": stages,
         "values": values_of(union, strings, places),
         "functions": [
-            {"name": f.name, "order": f.order, "first": f.first, "last": f.last}
+            {
+                "name": f.name,
+                "order": f.order,
+                "results": f.frame.results,
+                "first": f.first,
+                "last": f.last,
+            }
             for f in union.functions
         ],
         "places": places.rows,
@@ -192,6 +200,13 @@ def kernels_of(union: Union) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def plain(x: Any) -> Any:
+    """A number that JSON has; infinities and NaN as JavaScript reads them."""
+    if isinstance(x, float) and not math.isfinite(x):
+        return "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
+    return x
+
+
 def columns_of(
     columns: Mapping[str, Any], entries: Iterable[Mapping[str, Any]], union: Union
 ) -> list[dict[str, Any]]:
@@ -206,6 +221,10 @@ def columns_of(
                     numbers.setdefault(each, number)
         rows = sorted(numbers.items())
         found.append(
-            {"name": name, "values": [n for n, _ in rows], "numbers": [x for _, x in rows]}
+            {
+                "name": name,
+                "values": [number for number, _ in rows],
+                "numbers": [plain(x) for _, x in rows],
+            }
         )
     return found

@@ -105,13 +105,13 @@ export class Program {
     const name = this.text("name", value);
     if (name) return `%${name}`;
     const uid = this.v.uid[value];
-    return uid < 0 ? `%·${value}` : `%${uid}`;
+    return uid < 0 ? "" : `%${uid}`;
   }
 
   /** `%11 exp`, for lists and for those who listen. */
   title(value) {
     const op = this.text("op", value);
-    return op ? `${this.called(value)} ${op}` : this.called(value);
+    return `${this.called(value)} ${op}`.trim();
   }
 
   /** {file, line, endLine, start, end, within} or null. */
@@ -134,6 +134,15 @@ export function push(map, key, value) {
   const list = map.get(key);
   if (list) list.push(value);
   else map.set(key, [value]);
+}
+
+/** A number in few digits. */
+export function numberText(number, digits = 3) {
+  const x = Number(number);
+  if (typeof number === "string" && Number.isNaN(x)) return number;
+  if (!Number.isFinite(x) || x === 0 || Number.isInteger(x) && Math.abs(x) < 1e6) return String(x);
+  const small = Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6;
+  return small ? x.toExponential(digits - 1) : String(Number(x.toPrecision(digits)));
 }
 
 /** Three digits and a unit. */

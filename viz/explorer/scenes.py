@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from tapec.viz.explorer.union import Function, Union, Value
+from tapec.viz.explorer.union import Union
+from tapec.viz.explorer.values import Function, Value
 from tapec.viz.graph import SCHEMA, Arg, Graph, Node
 from tapec.viz.label import Label, label_of
 from tapec.viz.scene import Item, result_tags, scene_of

@@ -41,8 +41,9 @@ export class SourcePane {
 
   /** The columns that a place takes in a row, or null. */
   span(number, row) {
-    const [, first, last, start, end] = this.program.places[number];
-    const { line, text } = this.rows[row];
+    const [name, first, last, start, end] = this.program.places[number];
+    const { file, line, text } = this.rows[row];
+    if (file !== this.program.strings[name]) return null;
     if (line < first || line > last || start < 0) return null;
     return [line === first ? start : text.search(/\S|$/), line === last ? end : text.length];
   }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tapec.viz.explorer.union import Frame, Union
+from tapec.viz.explorer.union import Union
+from tapec.viz.explorer.values import Frame
 
 __all__ = ["Texts"]
 
@@ -38,36 +39,34 @@ class Texts:
         return runs(found)
 
     def behind(self, stage: int, part: Part, parts: Sequence[Part]) -> Any:
-        """The values behind a uid of a function of the text."""
-        if part is parts[-1]:
-            return self.union.frames[stage].values_of
-        tables = list(self._tables(stage, part, parts))
+        """A function: the values behind a uid of a function of the text."""
+        frames = self.frames(stage, part, parts)
 
         def found(uid: int) -> list[int]:
-            return [n for table in tables for n in table(uid)]
+            values = [n for frame in frames for n in frame.values_of(uid)]
+            return list(dict.fromkeys(values))
 
         return found
 
-    def frame(self, stage: int, part: Part, parts: Sequence[Part]) -> Frame | None:
-        """The function that a part of the text is; None for kernels."""
+    def frames(self, stage: int, part: Part, parts: Sequence[Part]) -> list[Frame]:
+        """What a function of the text is: of a kernel, each use."""
         if part is parts[-1]:
-            return self.union.frames[stage]
+            return [self.union.frames[stage]]
+        found: list[Frame] = []
         for title, uid, key in part["of"]:
-            above = self.frame(stage, named(parts, title), parts)
-            graph = None if above is None else body_in(self.union, above, uid, key)
-            if graph is not None:
-                return self.union.functions[graph].frame
-        return None
+            for above in self.frames(stage, named(parts, title), parts):
+                frame = above.inside.get(uid) or self.body_in(above, uid, key)
+                if frame is not None and not any(frame is f for f in found):
+                    found.append(frame)
+        return found
 
-    def _tables(self, stage: int, part: Part, parts: Sequence[Part]) -> Iterable[Any]:
-        own = self.frame(stage, part, parts)
-        if own is not None:
-            yield own.values_of
-            return
-        for title, uid, _ in part["of"]:
-            above = self.frame(stage, named(parts, title), parts)
-            if above is not None and uid in above.inside:
-                yield table_of(above.inside[uid])
+    def body_in(self, above: Frame, uid: int, key: str) -> Frame | None:
+        """The function that an op of `above` has as body."""
+        for each in above.values_of(uid):
+            for name, function in self.union.values[each].bodies:
+                if name == key:
+                    return self.union.functions[function].frame
+        return None
 
     def _line(self, text: str, values: list[int]) -> int:
         key = text, tuple(values)
@@ -81,23 +80,6 @@ class Texts:
 
 def named(parts: Sequence[Part], title: str) -> Part:
     return next(part for part in parts if part["name"] == title)
-
-
-def table_of(inside: Mapping[int, int | str]) -> Any:
-    def found(uid: int) -> list[int]:
-        ref = inside.get(uid)
-        return [ref] if isinstance(ref, int) else []
-
-    return found
-
-
-def body_in(union: Union, above: Frame, uid: int, key: str) -> int | None:
-    """The number of the function that an op of `above` has as body."""
-    for each in above.values_of(uid):
-        for name, function in union.values[each].bodies:
-            if name == key:
-                return function
-    return None
 
 
 def runs(numbers: Sequence[int]) -> list[int]:

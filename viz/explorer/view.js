@@ -1,13 +1,13 @@
 // The graph pane: what is drawn for the present state.
 import { Camera } from "./camera.js";
 import { Overlay, themeColours } from "./colours.js";
-import { epochs, groupsAround, itemsOf, kernelName, repeated, valuesOf } from "./groups.js";
+import { around, framesAround } from "./frames.js";
+import { epochs, itemsOf, repeated, valuesOf } from "./groups.js";
 import { Layout } from "./layout.js";
+import { Looks } from "./looks.js";
 import { Painter } from "./paint.js";
 
-const FRAMED = 1500;
 const PATIENCE = 12;
-const MARKS = ["removed", "added", "merged", "rewritten"];
 
 export class View {
   constructor(canvas, program, state) {
@@ -15,6 +15,7 @@ export class View {
     this.context = canvas.getContext("2d");
     this.camera = new Camera(canvas, () => this.ask());
     this.starts = epochs(program);
+    this.looking = new Looks(program, state);
     this.colours = themeColours();
     this.cost = 0;
     this.hovered = -1;
@@ -43,80 +44,15 @@ export class View {
       this.values = valuesOf(this.program, state, this.starts);
       Object.assign(this, itemsOf(this.program, this.values, state));
       this.layout = new Layout(this.items, this.edges);
-      this.frames = this.framesAround();
+      this.frames = framesAround(this.program, state, this.items, this.edges, this.layout);
     }
     this.overlay = state.over ? new Overlay(this.program, state.over) : null;
     this.colours = themeColours();
-    this.looks = this.items.map((item) => this.look(item));
+    this.looking.overlay = this.overlay;
+    this.looks = this.items.map((item) => this.looking.look(item));
     this.pieces = this.piecesOf();
     this.ask();
     return anew;
-  }
-
-  isShown(value) {
-    const { program, state } = this;
-    if (state.fn) return true;
-    if (program.isAlive(value, state.stage)) return true;
-    return Boolean(this.isGhost(value));
-  }
-
-  isGhost(value) {
-    const { program, state } = this;
-    return state.diff && !state.fn && state.stage && program.v.died[value] === state.stage
-      && program.v.born[value] < state.stage;
-  }
-
-  /** How an item looks in this stage, or null if it is not there. */
-  look(item) {
-    const { program, state } = this;
-    const values = item.values.filter((value) => this.isShown(value));
-    if (!values.length) return null;
-    const [value] = values;
-    const v = program.v;
-    return {
-      half: v.gradient[value] ? "gradient" : "forward",
-      kind: v.kind[value] === 0 ? "param" : "op",
-      result: program.stages[state.stage].results.includes(value),
-      ghost: values.every((each) => this.isGhost(each)),
-      mark: state.diff && !state.fn ? this.markOf(values) : "",
-      colour: item.folded ? null : this.overlay?.colour(value, state.stage),
-      count: values.length,
-    };
-  }
-
-  markOf(values) {
-    const marks = this.marks();
-    for (const value of values) if (marks.has(value)) return marks.get(value);
-    return "";
-  }
-
-  marks() {
-    const { program, state } = this;
-    if (this.marked?.stage !== state.stage) {
-      const found = new Map();
-      for (const [kind, value, other] of program.stages[state.stage].changes) {
-        found.set(value, MARKS[kind]);
-        if (kind === 3) found.set(other, "added");
-      }
-      this.marked = { stage: state.stage, found };
-    }
-    return this.marked.found;
-  }
-
-  label(value) {
-    const { program, state } = this;
-    const text = (name) => program.text(name, value);
-    const kernels = program.kernelsOf(value, state.stage).map((k) => kernelName(program, k));
-    const result = program.stages[state.stage].results.includes(value);
-    return {
-      title: text("title"),
-      detail: text("detail"),
-      more: text("more"),
-      type: program.v.kind[value] === 3 ? "" : shortened(text("type"), 34),
-      tag: result ? text("tag") : "",
-      kernels: [...new Set(kernels)].map((name) => name.replace("kernel", "k")).join(" "),
-      ghost: this.isGhost(value),
-    };
   }
 
   /** The edges of this stage in pieces, by flow. */
@@ -124,9 +60,9 @@ export class View {
     const { program, state } = this;
     const readers = new Map();
     for (const value of this.values) {
-      if (!this.isShown(value)) continue;
+      if (!this.looking.isShown(value)) continue;
       const dst = this.itemOf.get(value);
-      const stage = this.isGhost(value) ? state.stage - 1 : state.stage;
+      const stage = this.looking.isGhost(value) ? state.stage - 1 : state.stage;
       for (const ref of program.operands(value, state.fn ? program.last : stage)) {
         const src = this.itemOf.get(ref);
         if (src === undefined || src === dst || !this.looks[src]) continue;
@@ -144,31 +80,6 @@ export class View {
       }
     }
     return found;
-  }
-
-  framesAround() {
-    const { program, state, items, layout } = this;
-    if (items.length > FRAMED || state.by === "kernel") return [];
-    const members = new Map();
-    items.forEach((item, i) => {
-      if (item.folded || item.weak) return;
-      for (const name of groupsAround(program, item.values[0], state.by, state.stage)) {
-        const key = `${name}|${item.phase}`;
-        if (!members.has(key)) members.set(key, { name, inside: new Set() });
-        members.get(key).inside.add(i);
-      }
-    });
-    if (state.by === "function" && members.size < 3) return [];
-    const deepest = Math.max(0, ...[...members.values()].map((m) => m.name.split("/").length));
-    const found = [];
-    for (const { name, inside } of members.values()) {
-      const pad = 9 * (1 + (state.by === "scope" ? deepest - name.split("/").length : 0));
-      const frame = around([...inside].map((i) => layout.boxes[i]), pad);
-      const clash = layout.boxes.some((box, i) => !inside.has(i) && overlaps(frame, box));
-      const title = state.by === "scope" ? name.split("/").pop() : name;
-      if (!clash) found.push({ ...frame, name, title });
-    }
-    return found.sort((a, b) => a.name.length - b.name.length);
   }
 
   // --- drawing
@@ -234,7 +145,7 @@ export class View {
       look.selected = chosen.has(i);
       look.dim = found && !look.selected && !item.values.some((value) => found.has(value));
       if (item.folded) painter.folded(box, look, this.foldedTitle(item), `${look.count} values`);
-      else painter.box(box, look, painter.k < 0.3 ? null : this.label(item.values[0]));
+      else painter.box(box, look, painter.k < 0.3 ? null : this.looking.label(item.values[0]));
     });
     this.paintSelected(painter, chosen);
   }
@@ -329,21 +240,3 @@ function bounded(pieces) {
   return pieces;
 }
 
-function around(boxes, pad) {
-  const found = { x0: Infinity, y0: Infinity, x1: -Infinity, y1: -Infinity };
-  for (const { x, y, w, h } of boxes) {
-    found.x0 = Math.min(found.x0, x - w / 2 - pad);
-    found.y0 = Math.min(found.y0, y - h / 2 - pad - 9);
-    found.x1 = Math.max(found.x1, x + w / 2 + pad);
-    found.y1 = Math.max(found.y1, y + h / 2 + pad);
-  }
-  return found;
-}
-
-function overlaps({ x0, y0, x1, y1 }, { x, y, w, h }) {
-  return x - w / 2 < x1 && x + w / 2 > x0 && y - h / 2 < y1 && y + h / 2 > y0;
-}
-
-function shortened(text, limit) {
-  return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
-}
