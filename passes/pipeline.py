@@ -91,6 +91,9 @@ ORDER = (
 )
 """(earlier, later, why), checked when this module is imported."""
 
+Step = Callable[[Function], Function]
+"""What else may be a pass: its `str` is its name."""
+
 Observer = Callable[[str, Function, Function], None]
 
 
@@ -116,7 +119,7 @@ class Pass(NamedTuple):
 
 def run(
     fn: Function,
-    passes: Iterable[str | Pass] = DEFAULT,
+    passes: Iterable[str | Step] = DEFAULT,
     *,
     observe: Observer | None = None,
 ) -> Function:
@@ -128,8 +131,8 @@ def run(
     checked = os.environ.get("TAPEC_VERIFY", "0") not in ("", "0")
     if checked:
         verify(fn)
-    for step in passes:
-        step = Pass(step) if isinstance(step, str) else step
+    for each in passes:
+        step = Pass(each) if isinstance(each, str) else each
         before = fn
         try:
             with _collector_off():

@@ -27,6 +27,7 @@ from tapec.errors import (
 from tapec.forward import hvp, jvp
 from tapec.inspect import inspect
 from tapec.linear import linearize, vjp
+from tapec.passes.extensions import add_pass, custom_pass, remove_pass
 from tapec.recompute import checkpoint, recompute_grad
 from tapec.settings import config
 from tapec.sparse import sparse_hessian, sparse_jacobian
@@ -55,6 +56,7 @@ __all__ = [
     "UnconnectedGradients",
     "UnsupportedError",
     "Variable",
+    "add_pass",
     "assert_",
     "check_grads",
     "check_nan",
@@ -64,6 +66,7 @@ __all__ = [
     "constant",
     "custom_gradient",
     "custom_jvp",
+    "custom_pass",
     "debug",
     "fori_loop",
     "grad",
@@ -79,6 +82,7 @@ __all__ = [
     "print",
     "random",
     "recompute_grad",
+    "remove_pass",
     "scan",
     "scope",
     "sparse_hessian",

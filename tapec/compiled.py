@@ -6,22 +6,23 @@ import functools
 import itertools
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from tapec import containers
+from tapec import containers, log
+from tapec.compiler import Interpreted, compile
 from tapec.containers import PLAIN, Static
 from tapec.direct import Entries
 from tapec.errors import CheckFailed
-from tapec.interpret import evaluate
 from tapec.ir import Function, prune
 from tapec.methods import Method
 from tapec.native.callable import Called, called_directly
 from tapec.operators import Operators
-from tapec.passes import pipeline
+from tapec.passes.extensions import CustomPass, made, on_change
 from tapec.recording import Array, state, warn
 from tapec.retracing import changed_types, described, rejection, signature_line
 from tapec.statics import mark_static, static_names
@@ -37,14 +38,11 @@ MAX_VERSIONS = 16
 class Version:
     """A traced function with its native program."""
 
-    def __init__(self, traced: Traced) -> None:
-        from tapec.native.program import compile as compile_native
-
+    def __init__(self, traced: Traced, own: Sequence[CustomPass] = ()) -> None:
         self.traced = traced
         if next(traced.function.bodies(), None) is not None:
             traced.function = prune(traced.function)  # what became loops is dead
-        self.optimized: Function = pipeline.run(traced.function)
-        self.program = compile_native(self.optimized)
+        self.optimized, self.program = compile(traced.function, own)
 
     def call(self, leaves: Sequence[Any], interpreted: bool = False) -> Any:
         """The result for these arguments; CheckFailed when it is not made for them."""
@@ -52,10 +50,8 @@ class Version:
         if captured is None:
             raise CheckFailed
         inputs = arguments(leaves) + captured
-        if interpreted:
-            outs = evaluate(self.traced.function, *inputs)
-        else:
-            outs = self.program(*inputs)
+        program = Interpreted(self.traced.function) if interpreted else self.program
+        outs = program(*inputs)
         n = len(self.traced.weak)
         if self.traced.assigned:
             commit(self.traced.assigned, list(outs[n:]))
@@ -96,11 +92,13 @@ def _interpreted(traced: Traced, leaves: Sequence[Any]) -> Any:
     return version.call(leaves, interpreted=True)
 
 
-def _inspection(traced: Traced, leaves: Sequence[Any]) -> Any:
+def _inspection(
+    traced: Traced, leaves: Sequence[Any], own: Sequence[CustomPass]
+) -> Any:
     from tapec.inspect import Inspection
 
     inputs = [*arguments(leaves), *(traced.bindings.arrays() or ())]
-    return Inspection(traced.function, inputs, traced.bindings.describe())
+    return Inspection(traced.function, inputs, traced.bindings.describe(), own)
 
 
 @called_directly
@@ -118,16 +116,20 @@ class Compiled(Called):
         body: Callable[..., Any],
         static_argnums: int | Iterable[int] = (),
         static_argnames: str | Iterable[str] = (),
+        passes: Iterable[Any] = (),
     ) -> None:
         functools.update_wrapper(self, fun)  # first: `fun` may be Compiled itself
         self.fun = fun
         self.body = body
         self._static_names = static_names(fun, static_argnums, static_argnames)
+        self.passes = made(passes)
         self._versions: dict[Any, list[Version]] = {}
         self._log: list[str] = []
         self._lock = threading.RLock()
         self._gave_up = False
         self._entries = Entries(Compiled.__call__)
+        with _every_lock:
+            _every.add(self)
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         if state.recording is not None:
@@ -160,6 +162,17 @@ class Compiled(Called):
 
     # versions
 
+    def _forget(self) -> None:
+        """Trace again at the next call."""
+        with self._lock:
+            self._versions.clear()
+            self._entries.forget(self)
+
+    def _note(self, reason: str) -> None:
+        """A version has been traced for this reason."""
+        self._log.append(reason)
+        log.event("retrace", self.__name__, version=len(self._log), reason=reason)
+
     def _trace_and_call(
         self, key: Any, leaves: list[Any], structure: containers.Structure, tried: int
     ) -> Any:
@@ -171,8 +184,8 @@ class Compiled(Called):
             if len(versions) >= MAX_VERSIONS:
                 return self._interpret(versions[0], leaves, structure)
             reason = self._reason(key, versions, leaves)
-            version = Version(self._trace(leaves, structure))
-            self._log.append(reason)
+            version = Version(self._trace(leaves, structure), self.passes)
+            self._note(reason)
             versions.insert(0, version)
         try:
             return version.call(leaves)
@@ -231,7 +244,8 @@ class Compiled(Called):
             return rejection(versions[0].traced, arguments(leaves))
         seen = [key for key, found in self._versions.items() if found]
         if not seen:
-            return f"first call: {described(key[1])}"
+            why = "the passes have changed" if self._log else "first call"
+            return f"{why}: {described(key[1])}"
         return changed_types(seen[-1], key)
 
     def traced(self, *args: Any, **kw: Any) -> Function:
@@ -242,13 +256,14 @@ class Compiled(Called):
     def inspect(self, *args: Any, **kw: Any) -> Any:
         """What is compiled for these arguments, stage by stage: see `tapec.inspect`."""
         leaves, structure = self._flatten(args, kw)
-        return _inspection(self._trace(leaves, structure), leaves)
+        return _inspection(self._trace(leaves, structure), leaves, self.passes)
 
     def stepwise(self, *args: Any, **kw: Any) -> tuple[Any, Callable[[], Any]]:
         """The inspection of a call, and the call itself through the interpreter."""
         leaves, structure = self._flatten(args, kw)
         traced = self._trace(leaves, structure)
-        return _inspection(traced, leaves), lambda: _interpreted(traced, leaves)
+        seen = _inspection(traced, leaves, self.passes)
+        return seen, lambda: _interpreted(traced, leaves)
 
     def profile(self, *args: Any, **kw: Any) -> Any:
         """How long each kernel takes, and what the machine would reach.
@@ -266,3 +281,17 @@ class Compiled(Called):
 
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}, {len(self.signatures)} versions>"
+
+
+_every: weakref.WeakSet[Compiled] = weakref.WeakSet()
+_every_lock = threading.Lock()
+
+
+def _forget_versions() -> None:
+    with _every_lock:
+        found = list(_every)
+    for compiled in found:
+        compiled._forget()
+
+
+on_change(_forget_versions)

@@ -79,6 +79,14 @@ class Entries:
                 self._used = [entry, *self._used][:MOST]
                 use(thing, self._used, self._python, threads_recording)
 
+    def forget(self, thing: Any) -> None:
+        """Let Python answer all calls of `thing`."""
+        with self._lock:
+            self._made.clear()
+            if self._used:
+                self._used = []
+                use(thing, [], self._python, threads_recording)
+
 
 def _entry(version: Version, key: Any, python: Callable[..., Any]) -> Any:
     """The entry for calls with this key (structure and signature), or None."""

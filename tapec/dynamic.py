@@ -19,6 +19,7 @@ from tapec.errors import CheckFailed, ShapeError
 from tapec.ir import Dim, Extent
 from tapec.native.callable import called_directly
 from tapec.native.sized import Sized
+from tapec.passes.extensions import CustomPass
 from tapec.recording import state
 from tapec.sizes import Sizes
 from tapec.spec import Shape, Spec, check, named, specs_by_name
@@ -40,12 +41,12 @@ def compiled(
     fun: Callable[..., Any], body: Callable[..., Any],
     static_argnums: int | Iterable[int] = (),
     static_argnames: str | Iterable[str] = (),
-    dynamic: bool = False, specs: Any = None,
+    dynamic: bool = False, specs: Any = None, passes: Iterable[Any] = (),
 ) -> Compiled:  # fmt: skip
     """`body` compiled, for any size where extents may vary."""
     if not dynamic and specs is None:
-        return Compiled(fun, body, static_argnums, static_argnames)
-    return Dynamic(fun, body, static_argnums, static_argnames, specs=specs)
+        return Compiled(fun, body, static_argnums, static_argnames, passes)
+    return Dynamic(fun, body, static_argnums, static_argnames, passes, specs=specs)
 
 
 class SizedVersion(Version):
@@ -55,9 +56,13 @@ class SizedVersion(Version):
     """
 
     def __init__(
-        self, traced: Traced, shapes: list[Shape | None], sizes: Sizes
+        self,
+        traced: Traced,
+        own: Sequence[CustomPass],
+        shapes: list[Shape | None],
+        sizes: Sizes,
     ) -> None:
-        super().__init__(traced)
+        super().__init__(traced, own)
         self.shapes = shapes
         self.sizes = sizes
 
@@ -116,6 +121,12 @@ class Dynamic(Compiled):
             self._entries.answer(self, known, exact)
         return out
 
+    def _forget(self) -> None:
+        with self._lock:
+            super()._forget()
+            self._recent.clear()
+            self._direct = 0
+
     def _call_any(self, exact: Any, leaves: list[Any], structure: Any) -> Any:
         rows = named(self.fun, structure, leaves, self._specs)
         check(self.__name__, rows, leaves)
@@ -153,7 +164,7 @@ class Dynamic(Compiled):
             return self._interpret(alike[0], leaves, structure)
         reason = self._why(key, versions, alike, leaves)
         version, notes = self._version(leaves, structure)
-        self._log.append("\n".join([reason, *notes]))
+        self._note("\n".join([reason, *notes]))
         versions.insert(0, version)
         try:
             return version.call(leaves)
@@ -166,7 +177,7 @@ class Dynamic(Compiled):
         """A version that is good for these arguments, and what it is not good for."""
         try:
             traced, shapes, sizes, notes = self._symbolic(leaves, structure)
-            return SizedVersion(traced, shapes, sizes), notes
+            return SizedVersion(traced, self.passes, shapes, sizes), notes
         except ShapeError:
             if self._specs is not None:
                 raise
@@ -185,7 +196,8 @@ class Dynamic(Compiled):
         """A version for the sizes of these arguments only; None if there is none."""
         shapes = [np.shape(x) for x in leaves]
         try:
-            return SizedVersion(super()._trace(leaves, structure), shapes, Sizes({}))
+            traced = super()._trace(leaves, structure)
+            return SizedVersion(traced, self.passes, shapes, Sizes({}))
         except Exception:  # the error of the symbolic trace is the one to show
             return None
 

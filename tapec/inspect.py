@@ -11,6 +11,7 @@ from tapec.errors import excerpt
 from tapec.ir import Function, Placed, Replaced, Value, logged
 from tapec.passes import pipeline
 from tapec.passes.batch import looped
+from tapec.passes.extensions import CustomPass, plan
 from tapec.pictures import Pictures
 from tapec.text import format_module
 
@@ -56,11 +57,16 @@ class Inspection(Running, Pictures):
     """
 
     def __init__(
-        self, fn: Function, inputs: Sequence[Any] = (), captures: Sequence[str] = ()
+        self,
+        fn: Function,
+        inputs: Sequence[Any] = (),
+        captures: Sequence[str] = (),
+        passes: Sequence[CustomPass] = (),
     ) -> None:
         self.recorded = fn
         self.inputs = list(inputs)
         self.captures = list(captures)
+        self._steps = plan(passes)
         self._stages: list[Stage] | None = None
         self._program: Any = None
 
@@ -79,7 +85,7 @@ class Inspection(Running, Pictures):
                     log.replaced.clear()
                     log.placed.clear()
 
-                pipeline.run(self.recorded, observe=note)
+                pipeline.run(self.recorded, self._steps, observe=note)
             self._stages = stages
         return self._stages
 

@@ -13,12 +13,12 @@ from typing import Any
 from tapec import containers
 from tapec.bodies import replay
 from tapec.compiled import Compiled, arguments, returned
+from tapec.compiler import compile
 from tapec.errors import ShapeError
 from tapec.forward import directions, push, recording
 from tapec.ir import ArrayType, Function, Value
 from tapec.ops.cast import copy
 from tapec.ops.const import const
-from tapec.passes import pipeline
 from tapec.passes.rules import filled
 from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, name_of
@@ -230,9 +230,7 @@ class LinearMap:
 
     @cached_property
     def _program(self) -> Any:
-        from tapec.native.program import compile as compile_native
-
-        return compile_native(pipeline.run(self.function))
+        return compile(self.function)[1]
 
     def __call__(self, residuals: list[Any], given: Any) -> Any:
         wanted = [p.type for p in self.function.params[len(residuals) :]]

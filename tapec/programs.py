@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec import recording
+from tapec import log, recording
+from tapec.compiler import compile
 from tapec.interpret import evaluate
 from tapec.ir import Function, Value, exact, substitute
-from tapec.passes import pipeline
+from tapec.passes.extensions import added
 
 __all__ = ["Entry", "Ready", "clear", "lookup", "run", "stats"]
 
@@ -143,26 +144,26 @@ def _open(fn: Function, groups: Sequence[Sequence[int]]) -> Function:
 
 
 def _compiled(fn: Function) -> Any:
-    from tapec.native.program import compile as compile_native
-
     stats["compiled"] += 1
-    return compile_native(pipeline.run(fn))
+    return compile(fn)[1]
 
 
 def lookup(fn: Function, extra: Any = None) -> tuple[Entry, list[Array]]:
     """The entry for programs of the structure of `fn` (and `extra`)."""
     rows, literals = key_of(fn)
-    key = (rows, extra)
+    key = (rows, extra, added())
     with _lock:
         entry = _entries.get(key)
         if entry is None:
             stats["misses"] += 1
+            log.event("cache", "miss", program=fn.name, ops=len(fn.ops))
             entry = _entries[key] = Entry(literals)
             _note_miss(fn)
             if len(_entries) > LIMIT:
                 _entries.popitem(last=False)
         else:
             stats["hits"] += 1
+            log.event("cache", "hit", program=fn.name, ops=len(fn.ops))
             _entries.move_to_end(key)
     return entry, literals
 

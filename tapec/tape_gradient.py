@@ -11,6 +11,7 @@ from tapec import programs
 from tapec.ir import Function, Value
 from tapec.operators import Operators
 from tapec.ops.custom import replayed
+from tapec.passes.extensions import added
 from tapec.passes.roll import roll
 from tapec.passes.rolling.recorded import LEAST, rolled_again
 from tapec.passes.vjp import backpropagate, filled
@@ -195,7 +196,7 @@ class GradientProgram:
 
     @property
     def _question(self) -> tuple[Any, ...]:
-        """What is asked, in values of the recording."""
+        """What is asked, in values of the recording, and of which passes."""
         targets, cts, wrt = self.request.targets, self.request.cts, self.request.wrt
         return (
             tuple(targets),
@@ -203,6 +204,7 @@ class GradientProgram:
             tuple(map(tuple, wrt)),
             self.request.span.ends,
             tuple([t.value for t in self._pending]),
+            added(),
         )
 
     def _planned(self) -> _Plan:

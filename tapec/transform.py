@@ -34,6 +34,7 @@ def jit(
     static_argnames: str | Iterable[str] = (),
     dynamic: bool = False,
     specs: Any = None,
+    passes: Iterable[Any] = (),
 ) -> Any:
     """Compile `fun`: traced once per signature, native code afterwards.
 
@@ -41,7 +42,8 @@ def jit(
     dynamic: one program for any size of the arrays' first axes. specs: the same, said
     per argument, see `tapec.spec`. Sizes that the function needs as Python numbers, or
     that must be equal, are found out while it is traced, and `explain_retrace()` names
-    the lines. ShapeError for sizes that contradict the specs.
+    the lines. ShapeError for sizes that contradict the specs. passes: of the user's
+    own, see `tapec.custom_pass`; where `fun` is inlined, those of the caller hold.
 
     >>> import numpy as np, tapec
     >>> @tapec.jit
@@ -53,9 +55,9 @@ def jit(
     if fun is None:
         return lambda f: jit(
             f, static_argnums=static_argnums, static_argnames=static_argnames,
-            dynamic=dynamic, specs=specs,
+            dynamic=dynamic, specs=specs, passes=passes,
         )  # fmt: skip
-    return compiled(fun, fun, static_argnums, static_argnames, dynamic, specs)
+    return compiled(fun, fun, static_argnums, static_argnames, dynamic, specs, passes)
 
 
 def grad(
@@ -68,6 +70,7 @@ def grad(
     static_argnames: str | Iterable[str] = (),
     dynamic: bool = False,
     specs: Any = None,
+    passes: Iterable[Any] = (),
 ) -> Any:
     """The gradient of a scalar function.
 
@@ -86,7 +89,7 @@ def grad(
     options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux}
     static = {
         "static_argnums": static_argnums, "static_argnames": static_argnames,
-        "dynamic": dynamic, "specs": specs,
+        "dynamic": dynamic, "specs": specs, "passes": passes,
     }  # fmt: skip
     if fun is None:
         return lambda f: grad(f, **options, **static)  # type: ignore[arg-type]
@@ -97,7 +100,7 @@ def grad(
         value, grads = _differentiate(fun, selection, has_aux, args, kw)
         return (grads, value[1]) if has_aux else grads
 
-    return compiled(fun, body, static_argnums, static_argnames, dynamic, specs)
+    return compiled(fun, body, static_argnums, static_argnames, dynamic, specs, passes)
 
 
 def value_and_grad(
@@ -110,6 +113,7 @@ def value_and_grad(
     static_argnames: str | Iterable[str] = (),
     dynamic: bool = False,
     specs: Any = None,
+    passes: Iterable[Any] = (),
 ) -> Any:
     """Value and gradient together, from one program: `(value, gradient)`.
 
@@ -122,7 +126,7 @@ def value_and_grad(
     options = {"argnums": argnums, "argnames": argnames, "has_aux": has_aux}
     static = {
         "static_argnums": static_argnums, "static_argnames": static_argnames,
-        "dynamic": dynamic, "specs": specs,
+        "dynamic": dynamic, "specs": specs, "passes": passes,
     }  # fmt: skip
     if fun is None:
         return lambda f: value_and_grad(f, **options, **static)  # type: ignore[arg-type]
@@ -132,7 +136,7 @@ def value_and_grad(
     def body(*args: Any, **kw: Any) -> Any:
         return _differentiate(fun, selection, has_aux, args, kw)
 
-    return compiled(fun, body, static_argnums, static_argnames, dynamic, specs)
+    return compiled(fun, body, static_argnums, static_argnames, dynamic, specs, passes)
 
 
 # --- programs made once -----------------------------------------------------------

@@ -135,6 +135,20 @@ compiled 1 time
 continued from its first ten letters:
 the tape runs on, the tape runs back,
 """,
+    "16_custom_pass": """\
+gradient [0.292528 0.180101]
+...
+reciprocal     12                     2        -2
+...
++  %15: f64[2] = multiply %2, %14
+...
+--- what became of the division
+%4: f64[2] = divide %2, %3
+...
+reciprocal: %4 became %15: x / c = x * (1 / c)
+...
+everywhere [0.292528 0.180101]
+""",
 }
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up. A unit may import its own layer and those above it in this list.
 LAYERS = (
-    {"ir", "kept", "settings"},
+    {"ir", "kept", "log", "settings"},
     {"errors"},
     {"interpret"},  # runs the references, whatever they are
     {"primitive", "batching"},
@@ -32,6 +32,7 @@ LAYERS = (
     {"captures", "generators", "tracing", "retracing"},
     {"bodies", "carries", "sizes", "spec"},
     {"passes", "viz"},
+    {"compiler", "dumping"},
     {"programs"},
     {"profiling"},
     {"compiled", "direct", "methods"}

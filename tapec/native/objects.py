@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec import kept
+from tapec import kept, log
 from tapec.ir import ArrayType, Constant, Dim, Function, TupleType, Value
 from tapec.native import platform
 
@@ -37,6 +37,7 @@ def object_code(key: Any, make: Callable[[], bytes]) -> bytes:
     """What `make` gives, of this process or an earlier one with the same key."""
     name = _name(key)
     found = None if name is None else kept.load(name)
+    log.event("cache", "code", kept=found is not None, file=name or "none")
     if found is None:
         found = make()
         if name is not None and _sources(STARTED - RECENT) is not None:

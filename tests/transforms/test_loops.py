@@ -28,7 +28,7 @@ def unrolled(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(transform, "rolled_again", lambda *args, **kw: {})
             passes = [p for p in pipeline.DEFAULT if p != "roll"]
-            patch.setattr(pipeline.run, "__defaults__", (passes,))
+            patch.setattr(pipeline, "DEFAULT", tuple(passes))
             return make()
 
     return call
