@@ -17,7 +17,8 @@ VARIABLE = "TAPEC_NUM_THREADS"
 class Config:
     """The settings, as attributes of `tapec.config`.
 
-        tapec.config.threads = 1       # compiled functions use one thread from now on
+    >>> import tapec
+    >>> tapec.config.threads = 2  # that compiled functions use from now on
 
     A change holds for calls that begin after it, also of functions compiled before;
     results do not depend on it (but those of matrix products may: that is BLAS).

@@ -22,13 +22,13 @@ def arguments(n=7, dtype=np.float64):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_what_is_right_agrees(dtype):
-    seen = tapec.value_and_grad(loss, (0, 1)).inspect(*arguments(dtype=dtype))
+    seen = tapec.value_and_grad(loss, (0, 1)).inspect(*arguments(300, dtype))
     found = seen.compare()
     assert found.ok
     assert found.first is None
     assert str(found) == f"{len(found.rows)} values agree"
     names = [row.what for row in found.rows]
-    assert {"pass", "fused", "matmul", "program"} <= set(names)
+    assert {"pass", "fused", "program"} <= set(names)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def wrong_exp(monkeypatch):
 
 
 def test_the_op_whose_native_code_is_wrong(wrong_exp):
-    found = tapec.jit(loss).inspect(*arguments(11)).compare()
+    found = tapec.jit(loss).inspect(*arguments(301)).compare()
     assert not found.ok
     assert found.first.what == "fused"
     assert found.inside.what == "exp"

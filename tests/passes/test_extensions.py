@@ -1,5 +1,8 @@
 """Passes of the user's own: their place, what is checked, what is seen and cached."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -71,6 +74,12 @@ def test_the_meaning(x):
         evaluate(parse(BEFORE), x, y), evaluate(parse(AFTER), x, y), strict=True
     ):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_page_lists_every_pass_in_order():
+    page = Path(__file__).parents[2] / "docs" / "passes.md"
+    rows = re.findall(r"^\| `(\w+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert tuple(rows) == pipeline.DEFAULT
 
 
 # --- its place --------------------------------------------------------------------
