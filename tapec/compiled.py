@@ -98,7 +98,8 @@ def _inspection(
     from tapec.inspect import Inspection
 
     inputs = [*arguments(leaves), *(traced.bindings.arrays() or ())]
-    return Inspection(traced.function, inputs, traced.bindings.describe(), own)
+    captures = traced.bindings.describe()
+    return Inspection(traced.function, inputs, captures, own, traced.refused)
 
 
 @called_directly

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tapec.debugging.running import Running
@@ -53,19 +54,19 @@ class Inspection(Running, Pictures):
     """Every stage of a program, as functions, text and pictures.
 
     stages: name -> `Function`: "recorded", then each pass in order; "optimized" names
-    the last one. captures: how each captured value is bound.
+    the last one. captures: how each captured value is bound. refused: for
+    each place where a loop of Python's ends that is no `while_loop`, why.
     """
 
     def __init__(
-        self,
-        fn: Function,
-        inputs: Sequence[Any] = (),
-        captures: Sequence[str] = (),
+        self, fn: Function, inputs: Sequence[Any] = (), captures: Sequence[str] = (),
         passes: Sequence[CustomPass] = (),
-    ) -> None:
+        refused: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.recorded = fn
         self.inputs = list(inputs)
         self.captures = list(captures)
+        self.refused = refused
         self._steps = plan(passes)
         self._stages: list[Stage] | None = None
         self._program: Any = None
@@ -127,7 +128,7 @@ class Inspection(Running, Pictures):
         """For each line that was recorded again and again: why it is no loop."""
         from tapec.passes.rolling.reasons import reasons
 
-        return "\n".join(reasons(self.recorded))
+        return "\n".join(reasons(self.recorded, self.refused))
 
     def diff(self, stage: str) -> str:
         """What the pass `stage` changed, as a unified diff of the text."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tapec.errors import CheckFailed, excerpt
 from tapec.interpret import evaluate
+from tapec.ir import Value
 from tapec.recording import Array
 from tapec.tracing import Traced
 
@@ -45,8 +46,23 @@ def rejection(traced: Traced, inputs: Sequence[Array]) -> str:
         evaluate(traced.function.with_(ops=ops), *inputs, *captured)
     except CheckFailed as failed:
         loc = failed.op.meta.loc if failed.op else None
-        return "another branch was taken at\n" + excerpt(loc)
+        return f"{_happened(failed.op)} at\n{excerpt(loc)}"
     return "a check came out differently in native code"
+
+
+def _happened(op: Value | None) -> str:
+    """What it means that this check failed."""
+    if (
+        op is not None
+        and op.args[0].prim is not None
+        and op.args[0].prim.name == "item"
+    ):
+        loop = op.args[0].args[0]
+        if loop.prim is not None and loop.prim.name == "while_loop":
+            if op.attr("expected"):
+                return "another branch was taken in a round of a loop,"
+            return "a loop ran for more rounds than were known,"
+    return "another branch was taken"
 
 
 def signature_line(traced: Traced) -> str:

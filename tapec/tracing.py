@@ -33,8 +33,8 @@ class Traced:
     function: parameters are the leaves of the arguments, then the captured values.
     structure: of the result. weak: which results came from Python numbers only.
     captures: what the last parameters stand for. assigned: variables that the function
-    assigns, in the order of its `assign` effects. refused: for each place where a loop
-    of Python's ends that did not become an op, why.
+    assigns, in the order of its `assign` effects. refused: for
+    each place where a loop of Python's ends that did not become an op, why.
     """
 
     def __init__(

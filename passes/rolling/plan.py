@@ -9,7 +9,7 @@ from tapec.passes.rolling.classify import BAD, Given, Slot, columns, cuts
 from tapec.passes.rolling.detect import MIN_SAVED, MIN_TRIPS, Run
 from tapec.passes.rolling.flat import Flat
 
-__all__ = ["Loop", "Refused", "plan", "without_last"]
+__all__ = ["FREE", "Loop", "Refused", "plan", "without_last"]
 
 DROPPED = 4
 """Rounds at the beginning that may stay outside."""
@@ -46,7 +46,7 @@ class Refused(NamedTuple):
 def plan(flat: Flat, run: Run, floor: int) -> Loop | Refused:
     """The loop of a run; its ops before `floor` are taken already."""
     begin, p = max(run.begin, floor), run.period
-    if all(flat.values[i].prim.name in _FREE for i in range(run.end - p, run.end)):
+    if all(flat.values[i].prim.name in FREE for i in range(run.end - p, run.end)):
         return Refused(run, "it computes nothing")
     base, price = cuts(flat, run)
     reason = "it is too short"
@@ -67,7 +67,7 @@ def plan(flat: Flat, run: Run, floor: int) -> Loop | Refused:
     return Refused(run, reason)
 
 
-_FREE = frozenset(("reshape", "slice", "item", "broadcast_to", "transpose"))
+FREE = frozenset(("reshape", "slice", "item", "broadcast_to", "transpose"))
 
 
 def _loop(flat: Flat, begin: int, p: int, trips: int) -> Loop | str:

@@ -185,7 +185,10 @@ def replaced(rec: Any, request: Request) -> dict[Place, Value]:
     starts += [h.values[0] for h in (*loop.moving, *loop.fixed)]
     op = emit.new(while_loop, *starts, cond=cond, body=body, carries=loop.carries)
     if loop.checks:
-        emit.new(check, emit.new(item, op, index=1), expected=True)
+        passed = emit.new(item, op, index=1)
+        rec.meta = loop.round.ops[loop.checks[0]].meta
+        emit.new(check, passed, expected=True)
+        rec.meta = request.start.meta
     if request.most is not None:
         emit.new(check, emit.new(item, op, index=0), expected=False)
     first = loop.carries - len(loop.moving)

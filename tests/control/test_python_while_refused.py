@@ -442,3 +442,48 @@ def test_vmap_of_a_loop_of_which_an_early_round_is_kept():
         tapec.vmap(alias_outside)(np.array([60.0, 500.0, 3.0]))
     found = tapec.vmap(lambda x, y: alias_outside(x) * y, (None, 0))(60.0, np.arange(3))
     np.testing.assert_allclose(found, plain(alias_outside, 60.0) * np.arange(3))
+
+
+def test_what_is_said_of_loops_that_stay():
+    def why(f):
+        (line,) = tapec.inspect(f, 60.0).why_not_rolled.splitlines()
+        place, _, reason = line.partition(": the rounds that end here stay: ")
+        assert place.startswith(f"{__file__}:")
+        return reason
+
+    assert why(counter_read_afterwards) == "n changes and may be read after the loop"
+    assert why(closure_counts).endswith(": a nonlocal statement")
+    assert why(object_counts).endswith(": an attribute is set")
+    assert why(two_names_of_one_value) == "too few rounds tell what becomes of a, b"
+    assert tapec.inspect(two_ways_out, 60.0).why_not_rolled == ""
+
+
+def two_names_of_one_value(x):
+    a = b = c = x * 0.0
+    while x > 20.0:
+        a, b, c = b, c, x
+        x = x / 2.0
+    return a + 2 * b + 3 * c
+
+
+def test_what_is_said_of_versions():
+    f = tapec.jit(unseen_bound_that_is_long)
+    f(9.0)
+    f(1e5)
+    second = f.explain_retrace().splitlines()[1:]
+    assert second[0] == "2. a loop ran for more rounds than were known, at"
+    assert second[2].strip() == "if x < 1.0:"
+    g = tapec.jit(guarded)
+    g(60.0)
+    g(5e3)
+    second = g.explain_retrace().splitlines()[1:]
+    assert second[0] == "2. another branch was taken in a round of a loop, at"
+    assert second[2].strip() == "if x > 1e3:"
+
+
+def guarded(x):
+    while x > 1.0:
+        if x > 1e3:
+            x = x - 500.0
+        x = x * 0.5
+    return x

@@ -284,3 +284,37 @@ def test_inspect_says_why_not():
         heavy, np.ones(64), [np.ones((64, 64))] * 20
     )
     assert why(recurrence, 0.3, 2.8) == ""
+
+
+def test_rounds_before_a_loop_are_no_reason():
+    def rows(w, xs):
+        h, out = 0.0, []
+        for t in range(10):
+            for k in range(5):
+                h = np.tanh(h * w[k] + xs[t])
+            out.append(h)
+        return np.sum(np.stack(out))
+
+    def half(x):
+        for _ in range(20):
+            x = np.sin(x) + 1.0
+        for _ in range(6):
+            x = np.sin(np.concatenate([x, x]))
+        return np.sum(x)
+
+    def widened(x, w):
+        for _ in range(9):
+            for _ in range(5):
+                x = np.sin(x) * 2
+            x = x * w
+        return np.sum(x)
+
+    args = np.ones(5), np.ones(10)
+    for f in (rows, tapec.grad(rows)):
+        assert tapec.inspect(f, *args).why_not_rolled == ""
+    args = np.ones(5, np.float32), np.ones(5)
+    for f in (widened, tapec.grad(widened)):
+        assert tapec.inspect(f, *args).why_not_rolled == ""
+    for f in (half, tapec.grad(half)):
+        (line,) = tapec.inspect(f, np.ones(2)).why_not_rolled.splitlines()
+        assert "6 times with changing types: f64[4], then f64[8]" in line
