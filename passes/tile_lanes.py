@@ -15,6 +15,9 @@ from collections.abc import Callable
 
 from tapec import primitive as lowerings
 from tapec.ir import ArrayType, Emitter, Function, Value, users
+from tapec.native import platform
+from tapec.native.lowering import cost
+from tapec.ops.fused import fused
 from tapec.ops.matmul import matmul
 from tapec.ops.shape import broadcast_to, reshape, transpose
 from tapec.ops.tiled import ROWS
@@ -84,10 +87,21 @@ class _Turned:
             found = v
             axis = _axis(v)
             if axis is not None and axis != len(v.shape) - 1:
-                perm = (*_others(v), axis)
-                found = self._transposed(v, perm)
+                found = self._read_turned(v, (*_others(v), axis))
             self.new[v] = found
         return found
+
+    def _read_turned(self, v: Value, perm: tuple[int, ...]) -> Value:
+        """An operand's tile, turned once by a kernel of its own, not by each reader."""
+        found = self._transposed(v, perm)
+        if found.prim is not transpose:
+            return found
+        self.emit.ops.pop()
+        param = Value(None, (), (), v.type, 0)
+        body = Emitter(1)
+        turned = body.new(transpose, param, like=v, perm=perm)
+        kernel = Function("turned", [param], body.ops, [turned])
+        return self.emit.new(fused, v, like=v, body=kernel)
 
     def _transposed(self, v: Value, perm: tuple[int, ...]) -> Value:
         if perm == tuple(range(len(perm))):
@@ -177,13 +191,32 @@ class _Turned:
         if a in self.rows or b in self.rows:
             return self._product_of_rows(op)
         if axis is None:
-            return self._multiplied(op, self.of(a), self._flipped(self.of(b)))
+            rows = self._as_rows(b)
+            if rows is None:
+                rows = self._flipped(self.of(b))
+            return self._multiplied(op, self.of(a), rows)
         if axis == n - 2 and _axis(b) is None:
             left = self._flipped(self.new.get(b, b))
             return self._multiplied(op, left, self.of(a))
         if axis == n - 1 and _axis(a) is None:
             return self._multiplied(op, self.new.get(a, a), self.of(b))
         raise _Fixed("matmul")
+
+    def _as_rows(self, b: Value) -> Value | None:
+        """A factor computed again as it was, where that is little work and its rows
+        fill vectors: numbers times rows need no sum over lanes at the end."""
+        n = b.shape[-1]
+        lanes = platform.vector_width() // 8 // b.dtype.itemsize
+        if n is ROWS or 10 * n < 8 * -(-n // lanes) * lanes or n < 2 * lanes:
+            return None
+        if b.prim is None:
+            return b
+        if not isinstance(b.prim.lower, lowerings.Scalar) or (cost(b) or 9) > 4:
+            return None
+        if any(_axis(a) is not None and a.prim is not None for a in b.args):
+            return None
+        args = tuple([a if a.prim is None else self.new.get(a, a) for a in b.args])
+        return self.emit.make(b.prim, args, b.attrs, b.type, b)
 
     def _product_of_rows(self, op: Value) -> Value:
         """With an operand that stays as it is; the other and the result are small."""

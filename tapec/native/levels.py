@@ -148,7 +148,7 @@ def _nbytes(v: Value) -> int:
 
 def folded_transpose(op: Value) -> bool:
     """Whether an op exchanges the last two axes, as a matrix product can itself."""
-    if op.prim.name != "transpose":
+    if op.prim is None or op.prim.name != "transpose":
         return False
     perm, n = op.attr("perm"), len(op.shape)
     return n >= 2 and tuple(perm) == (*range(n - 2), n - 1, n - 2)
