@@ -17,6 +17,7 @@ __all__ = [
     "UnsupportedError",
     "at",
     "excerpt",
+    "expression",
     "note_place",
 ]
 
@@ -82,6 +83,20 @@ def excerpt(loc: Any) -> str:
             stop = len(body)
         lines.append("    " + " " * start + "^" * max(stop - start, 1))
     return "\n".join(lines)
+
+
+def expression(loc: Any) -> str:
+    """The user's expression in one line; empty when unknown."""
+    if loc is None:
+        return ""
+    line, end_line, col, end_col = loc.span
+    text = linecache.getline(loc.filename, line) if line else ""
+    if col is None or not text.strip():
+        return text.strip()
+    raw = text.encode()
+    part = raw[col : end_col if end_line == line else None]
+    more = " ..." if end_line != line else ""
+    return part.decode(errors="replace").strip() + more
 
 
 def at(error: TapecError, loc: Any) -> TapecError:

@@ -233,7 +233,15 @@ class GradientTape:
             self._let_go()
 
     def explain(self, target: Any, source: Any) -> str:
-        """In one sentence: how the gradient reaches `source`, or where it is cut."""
+        """How the gradient reaches `source`, op by op, or where and why it is cut.
+
+        >>> import numpy as np, tapec
+        >>> x = tapec.constant([1.0, 2.0])
+        >>> with tapec.GradientTape() as tape:
+        ...     y = np.sum(np.floor(x))
+        >>> print(tape.explain(y, x).splitlines()[0])
+        the gradient is cut at floor, which has no derivative
+        """
         if self._rec is None and self._asked.last is None:
             return "the tape never recorded"
         wrt = self._asked.source(source)
@@ -248,6 +256,17 @@ class GradientTape:
                 "this; use GradientTape(persistent=True)"
             )
         rec = self._rec or self._asked.last.rec
+        if not wrt and id(source) not in self._watched:
+            if not self.watch_accessed_variables:
+                return (
+                    "the source was not watched: with watch_accessed_variables=False "
+                    "only what tape.watch(...) named has a gradient"
+                )
+            if not getattr(source, "trainable", True):
+                return (
+                    "the source is a Variable with trainable=False; tape.watch(...) "
+                    "makes it a source"
+                )
         return explain(rec, targets, source, wrt, self._span)
 
     def inspect(self, target: Any, sources: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tapec.debugging.paths import path_lines, shortest_path
 from tapec.errors import excerpt
 from tapec.ir import ArrayType, Value
 from tapec.operators import Operators
@@ -30,7 +31,9 @@ def explain(
     if any(t in smooth and differentiable(t.type) for t in targets):
         n = sum(op in smooth for op in fn.ops)
         ops = "1 recorded op" if n == 1 else f"{n} recorded ops"
-        return f"the gradient reaches the source through {ops}"
+        text = f"the gradient reaches the source through {ops}"
+        path = shortest_path(fn, wrt, smooth, set(targets))
+        return "\n".join([text, *path_lines(path)])
     if any(t in depends for t in targets):
         cut = next(op for op in fn.ops if op in depends and op not in smooth)
         return _with_line(f"the gradient is cut at {cut.prim.name}, {_why(cut)}", cut)

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -213,9 +214,26 @@ def test_explain_a_gradient():
     with GradientTape() as tape:
         y = np.sin(x) * 2.0
     equals(tape.gradient(y, x), 2 * np.cos(2.0))
-    assert (
-        tape.explain(y, x) == "the gradient reaches the source through 2 recorded ops"
+    first, sine, product = tape.explain(y, x).splitlines()
+    assert first == "the gradient reaches the source through 2 recorded ops"
+    assert re.fullmatch(r"  %1 = sin       test_looks.py:\d+  np.sin\(x\)", sine)
+    assert re.fullmatch(
+        r"  %3 = multiply  test_looks.py:\d+  np.sin\(x\) \* 2.0", product
     )
+
+
+def test_a_long_path_is_shortened():
+    x = constant(2.0)
+    with GradientTape(persistent=True) as tape:
+        y = x
+        for _ in range(20):
+            y = np.sin(y)
+        z = y + x
+    lines = tape.explain(y, x).splitlines()
+    assert lines[0].endswith("through 20 recorded ops")
+    assert lines[7] == "  ... 8 more"
+    assert len(lines) == 14
+    assert len(tape.explain(z, x).splitlines()) == 2
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -252,6 +270,14 @@ def test_explain_a_gap():
     )
 
 
+def tape_says(tape, target, source):
+    """The answer before and after `gradient` is the same."""
+    before = tape.explain(target, source)
+    assert tape.gradient(target, source) is None
+    assert tape.explain(target, source) == before
+    return before
+
+
 def test_explain_other_reasons():
     x, n = constant(1.0), constant(2)
     tape = GradientTape()
@@ -264,6 +290,13 @@ def test_explain_other_reasons():
     assert tape.explain(y, constant(1.0)) == (
         "the source was not recorded by this tape: not watched, or never used"
     )
+    with GradientTape(watch_accessed_variables=False) as strict:
+        w = x * 2.0
+    assert tape_says(strict, w, x).startswith("the source was not watched: with watch_")
+    fixed = Variable(1.0, trainable=False)
+    with GradientTape() as plain:
+        w = fixed * 2.0
+    assert tape_says(plain, w, fixed).startswith("the source is a Variable with train")
     with pytest.warns(UserWarning):
         assert tape.explain(z, n) == "a source of dtype int64 has no gradient"
     del tape
