@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from tapec.ir import Function
+from tapec.ir import Function, Value
 from tapec.native import engine
+from tapec.native.ahead import Ahead
 from tapec.native.split import split_of
+from tapec.settings import config
 
 __all__ = ["Kernel", "KernelCode", "kernels_for"]
 
@@ -96,24 +98,67 @@ _lock = threading.RLock()
 
 
 def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:
-    """The code of each body; what is not known yet is compiled as one module."""
+    """The code of each body; what is not known yet is compiled now."""
     wanted = dict.fromkeys(bodies)
     with _lock:
         found = {body: _known.get(body) for body in wanted}
         new = [body for body, code in found.items() if code is None]
         if new:
-            names = [f"kernel{number}" for number in range(len(new))]
-
-            def emit(module: Any) -> None:
-                from tapec.native.loops import emit_kernel
-
-                for name, body in zip(names, new, strict=True):
-                    emit_kernel(module, body, name)
-
-            pairs = list(zip(names, new, strict=True))
-            ends = [end for name, body in pairs for end in _split_names(body, name)]
-            exports = [*names, *filter(None, ends)]
-            library = engine.compiled(("kernels", *new), emit, exports)
-            for name, body in pairs:
-                _known[body] = found[body] = KernelCode(body, name, library)
+            codes = _compiled(new)
+            _known.update(codes)
+            found |= codes
     return {body: code for body, code in found.items() if code is not None}
+
+
+# --- modules --------------------------------------------------------------------
+
+MANY = 24
+"""Ops of kernels that are worth a second thread to compile them."""
+
+
+def _compiled(bodies: list[Function]) -> dict[Function, KernelCode]:
+    """Each body's code; modules of about the same size compile at the same time."""
+    own, *others = _modules(bodies)
+    meanwhile = [Ahead(partial(_module, part)) for part in others]
+    found = _module(own)
+    for ahead in meanwhile:
+        found |= ahead.result()
+    return found
+
+
+def _modules(bodies: list[Function]) -> list[list[Function]]:
+    """The bodies in parts, the largest ones apart."""
+    sizes = {body: _size(body) for body in bodies}
+    count = min(config.threads, len(bodies), sum(sizes.values()) // MANY)
+    parts: list[list[Function]] = [[] for _ in range(max(count, 1))]
+    filled = [0] * len(parts)
+    for body in sorted(bodies, key=lambda b: -sizes[b]):
+        least = filled.index(min(filled))
+        parts[least].append(body)
+        filled[least] += sizes[body]
+    return parts
+
+
+def _size(body: Function) -> int:
+    return sum(1 + sum(map(_size, _inner_of(op))) for op in body.ops)
+
+
+def _inner_of(op: Value) -> list[Function]:
+    return [value for _, value in op.attrs if type(value) is Function]
+
+
+def _module(bodies: list[Function]) -> dict[Function, KernelCode]:
+    """The code of some bodies, compiled together."""
+    names = [f"kernel{number}" for number in range(len(bodies))]
+    pairs = list(zip(names, bodies, strict=True))
+
+    def emit(module: Any) -> None:
+        from tapec.native.loops import emit_kernel
+
+        for name, body in pairs:
+            emit_kernel(module, body, name)
+
+    ends = [end for name, body in pairs for end in _split_names(body, name)]
+    exports = [*names, *filter(None, ends)]
+    library = engine.compiled(("kernels", *bodies), emit, exports)
+    return {body: KernelCode(body, name, library) for name, body in pairs}

@@ -23,9 +23,11 @@ from typing import Any
 from llvmlite import ir
 
 from tapec.native import engine
+from tapec.native.ahead import Ahead
 from tapec.native.platform import HEADERS
+from tapec.settings import config
 
-__all__ = ["CHECK_FAILED", "ODD", "Driver", "driver"]
+__all__ = ["CHECK_FAILED", "ODD", "Driver", "begin_driver", "driver"]
 
 INT, WORD, BYTE = (ir.IntType(n) for n in (64, 32, 8))
 POINTER = ir.PointerType()
@@ -55,6 +57,16 @@ def driver() -> Driver:
     """The driver of this process: one, since programs keep addresses in it."""
     with _lock:
         return _driver()
+
+
+_begun: Ahead[Driver] | None = None
+
+
+def begin_driver() -> None:
+    """Compile the driver while somebody makes the first program."""
+    global _begun
+    if _begun is None and config.threads > 1:
+        _begun = Ahead(driver)
 
 
 @lru_cache(maxsize=1)

@@ -12,13 +12,12 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from tapec.native import platform
+from tapec.native.compiler import compiler, target_machine
 from tapec.native.objects import object_code
 
 __all__ = ["Library", "compile_module", "compiled", "new_module", "texts_of"]
@@ -35,30 +34,7 @@ class _Engine:
         llvm.initialize_native_asmprinter()
         # JITLink puts all sections of an object into one block of memory, which is
         # what the small code model needs.
-        self.jit = llvm.create_lljit_compiler(_target_machine(), use_jit_link=True)
-
-    @cached_property
-    def machine(self) -> Any:
-        """What optimizes and generates code."""
-        return _target_machine()
-
-    @cached_property
-    def plain_machine(self) -> Any:
-        """What only generates code."""
-        return _target_machine(opt=0)
-
-
-def _target_machine(opt: int = 2) -> Any:
-    name, features = platform.cpu()
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=name,
-        features=features,
-        opt=opt,
-        reloc="pic",
-        codemodel="small",
-        jit=True,
-    )
+        self.jit = llvm.create_lljit_compiler(target_machine(), use_jit_link=True)
 
 
 _engine: _Engine | None = None
@@ -143,15 +119,16 @@ def compiled(
 
 def _compiled(text: str, finished: bool = False) -> bytes:
     """The object code of a module given as text."""
-    with _lock:
-        parsed = llvm.parse_assembly(text) if finished else _optimized(text)
-        return bytes(engine().machine.emit_object(parsed))
+    engine()
+    with compiler() as c:
+        return c.finished(text) if finished else c.object_code(text)
 
 
 def _plainly(text: str) -> bytes:
     """The same without optimization."""
-    with _lock:
-        return bytes(engine().plain_machine.emit_object(llvm.parse_assembly(text)))
+    engine()
+    with compiler() as c:
+        return c.plain(text)
 
 
 def _linked(code: bytes, exports: Iterable[str], imports: Mapping[str, int]) -> Library:
@@ -168,23 +145,6 @@ def _linked(code: bytes, exports: Iterable[str], imports: Mapping[str, int]) -> 
 
 def texts_of(module: Any) -> tuple[str, str]:
     """Optimized LLVM IR and assembly of a module."""
-    with _lock:
-        parsed = _optimized(str(module))
-        return str(parsed), str(engine().machine.emit_assembly(parsed))
-
-
-def _optimized(text: str) -> Any:
-    """Parsed and through LLVM's passes.
-
-    Without unrolling: with it, loops of up to 32 iterations are unrolled before they
-    are vectorized, and run several times longer; vectorized loops need none.
-    """
-    parsed = llvm.parse_assembly(text)
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = True
-    options.loop_interleaving = True
-    options.slp_vectorization = False
-    options.loop_unrolling = False
-    builder = llvm.create_pass_builder(engine().machine, options)
-    builder.getModulePassManager().run(parsed, builder)
-    return parsed
+    engine()
+    with compiler() as c:
+        return c.texts(str(module))

@@ -22,7 +22,7 @@ from tapec.errors import CheckFailed
 from tapec.ir import ArrayType, Function, TupleType, Value, is_dynamic
 from tapec.native.blocks import empty_for
 from tapec.native.cache import Kernel, kernels_for
-from tapec.native.driver import CHECK_FAILED, ODD, driver
+from tapec.native.driver import CHECK_FAILED, ODD, begin_driver, driver
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
 from tapec.native.sized import Sized
@@ -111,6 +111,7 @@ class Program:
     """
 
     def __init__(self, fn: Function) -> None:
+        begin_driver()
         self.function = fn
         self.steps: list[Step] = make_steps(fn)
         rows = [(step.reads, step.writes) for step in self.steps]

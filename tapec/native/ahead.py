@@ -1,0 +1,37 @@
+"""Work that another thread does meanwhile: LLVM leaves the interpreter to us."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Ahead"]
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """The result of `work`, which has begun."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._found: list[T] = []
+        self._error: BaseException | None = None
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._run,))
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found.append(self._work())
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> T:
+        """What came out, when it is there; its error, if it failed."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found[0]

@@ -1,0 +1,127 @@
+"""LLVM's passes and code generator: from IR text to object code.
+
+llvmlite lets one thread into LLVM at a time. Modules of different contexts have nothing
+in common, so the two long calls are made without its lock, and several threads compile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite.binding import ffi
+
+from tapec.native import platform
+
+__all__ = ["Compiler", "compiler", "target_machine"]
+
+
+def target_machine(opt: int = 2) -> Any:
+    """This machine, as LLVM sees it."""
+    name, features = platform.cpu()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=name,
+        features=features,
+        opt=opt,
+        reloc="pic",
+        codemodel="small",
+        jit=True,
+    )
+
+
+@lru_cache(maxsize=1)
+def _unlocked() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """LLVM's two long calls: to run passes, to generate code."""
+    library = ctypes.CDLL(ffi.lib._name)
+    made = []
+    for name in ("LLVMPY_RunNewModulePassManager", "LLVMPY_TargetMachineEmitToMemory"):
+        locked, function = getattr(ffi.lib, name), getattr(library, name)
+        function.argtypes, function.restype = locked.argtypes, locked.restype
+        made.append(function)
+    return made[0], made[1]
+
+
+class Compiler:
+    """What one thread compiles with."""
+
+    @cached_property
+    def _machine(self) -> Any:
+        """What optimizes and generates code."""
+        return target_machine()
+
+    @cached_property
+    def _plain_machine(self) -> Any:
+        """What only generates code."""
+        return target_machine(opt=0)
+
+    def object_code(self, text: str) -> bytes:
+        """Optimized."""
+        return _object(self._machine, self.optimized(text))
+
+    def finished(self, text: str) -> bytes:
+        """The same for text that no pass would make faster."""
+        return _object(self._machine, _parsed(text))
+
+    def plain(self, text: str) -> bytes:
+        """The same without optimization, seven times faster."""
+        return _object(self._plain_machine, _parsed(text))
+
+    def texts(self, text: str) -> tuple[str, str]:
+        """Optimized LLVM IR, and assembly."""
+        module = self.optimized(text)
+        return str(module), str(self._machine.emit_assembly(module))
+
+    def optimized(self, text: str) -> Any:
+        """Parsed and through LLVM's passes.
+
+        Without unrolling: with it, loops of up to 32 iterations are unrolled before
+        they are vectorized, and run several times longer; vectorized loops need none.
+        """
+        module = _parsed(text)
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_vectorization = True
+        options.loop_interleaving = True
+        options.slp_vectorization = False
+        options.loop_unrolling = False
+        builder = llvm.create_pass_builder(self._machine, options)
+        run, _ = _unlocked()
+        run(builder.getModulePassManager(), module, builder)
+        return module
+
+
+def _parsed(text: str) -> Any:
+    return llvm.parse_assembly(text, llvm.create_context())
+
+
+def _object(machine: Any, module: Any) -> bytes:
+    _, emit = _unlocked()
+    with ffi.OutputString() as problem:
+        memory = emit(machine, module, 1, problem)
+        if not memory:
+            raise RuntimeError(str(problem))
+    try:
+        start = ffi.lib.LLVMPY_GetBufferStart(memory)
+        return ctypes.string_at(start, ffi.lib.LLVMPY_GetBufferSize(memory))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
+
+
+_idle: list[Compiler] = []
+
+
+@contextmanager
+def compiler() -> Iterator[Compiler]:
+    """A compiler for this thread alone; there are as many as worked at a time."""
+    try:
+        found = _idle.pop()
+    except IndexError:
+        found = Compiler()
+    try:
+        yield found
+    finally:
+        _idle.append(found)
