@@ -39,10 +39,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def remembered(f: F) -> F:
-    """`f(body, ...)`, computed once for bodies of the same text.
+    """`f(body, ...)`, computed once for bodies of the same text from the same lines.
 
-    Equal bodies may differ in names and numbers, and what a pass gives must not depend
-    on what it was given before.
+    Equal bodies may differ in names, numbers and places, and what a pass gives must not
+    depend on what it was given before.
     """
 
     @lru_cache(maxsize=1024)
@@ -52,7 +52,9 @@ def remembered(f: F) -> F:
 
     def found(body: Function, *rest: Any) -> Any:
         values = (*body.params, *body.ops)
-        return cached((body.name, *[v.uid for v in values]), body, *rest)
+        places = [v.meta.loc.frames if v.meta.loc else None for v in body.ops]
+        text = body.name, *[v.uid for v in values], *places
+        return cached(text, body, *rest)
 
     found.cache_clear = cached.cache_clear  # type: ignore[attr-defined]
     return found  # type: ignore[return-value]

@@ -19,7 +19,15 @@ from typing import Any, NamedTuple
 from tapec.ir import Function
 from tapec.verify import verify
 
-__all__ = ["DEFAULT", "ORDER", "PASSES", "Pass", "parse_passes", "run"]
+__all__ = [
+    "DEFAULT",
+    "ORDER",
+    "PASSES",
+    "RECORDED",
+    "Pass",
+    "parse_passes",
+    "run",
+]
 
 PASSES = (
     "vjp",
@@ -57,6 +65,9 @@ DEFAULT = (
     "enclose",
 )
 """What every program goes through before it becomes native code."""
+
+RECORDED = ("forget", "roll")
+"""Those that come before lengths may become symbols, see `tapec.passes.lengths`."""
 
 ORDER = (
     ("vjp", "cse", "the backward half computes forward values again"),

@@ -42,7 +42,9 @@ class Version:
         self.traced = traced
         if next(traced.function.bodies(), None) is not None:
             traced.function = prune(traced.function)  # what became loops is dead
-        self.optimized, self.program = compile(traced.function, own)
+        found = compile(traced.function, own)
+        self.program = found.program
+        self.note = found.note()
 
     def call(self, leaves: Sequence[Any], interpreted: bool = False) -> Any:
         """The result for these arguments; CheckFailed when it is not made for them."""
@@ -186,7 +188,7 @@ class Compiled(Called):
                 return self._interpret(versions[0], leaves, structure)
             reason = self._reason(key, versions, leaves)
             version = Version(self._trace(leaves, structure), self.passes)
-            self._note(reason)
+            self._note("\n".join(filter(None, [reason, version.note])))
             versions.insert(0, version)
         try:
             return version.call(leaves)

@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from tapec import log
+from tapec import log, shared
 from tapec.dumping import Dump, dump_of
 from tapec.interpret import evaluate
 from tapec.ir import Function
 from tapec.passes import pipeline
-from tapec.passes.extensions import CustomPass, plan
+from tapec.passes.extensions import CustomPass, added, plan
+from tapec.shared import Shared
 
-__all__ = ["Interpreted", "compile"]
+__all__ = ["Interpreted", "compile", "known"]
 
 Array = np.ndarray[Any, Any]
 
@@ -41,21 +42,43 @@ class Interpreted:
         return tuple(np.array(out) for out in evaluate(self.function, *arrays))
 
 
-def compile(fn: Function, own: Sequence[CustomPass] = ()) -> tuple[Function, Any]:
-    """The optimized function, and the program.
+def compile(fn: Function, own: Sequence[CustomPass] = ()) -> Shared:
+    """The program of a recorded function, which others may share.
 
     own: the passes that are this function's besides the default and the added ones.
     """
-    if os.environ.get("TAPEC_DISABLE_JIT", "0") not in ("", "0"):
-        return fn, Interpreted(fn)
+    if _disabled():
+        return Shared(Interpreted(fn), {}, True)
     from tapec.native.program import compile as compile_native
 
     watch = _Watch(fn)
-    optimized = pipeline.run(fn, plan(own), observe=watch.stage)
-    start = time.perf_counter()
-    program = compile_native(optimized)
-    watch.finished(optimized, program, time.perf_counter() - start)
-    return optimized, program
+    steps = plan(own)
+    names = [str(step) for step in steps]
+    early = sum(name in pipeline.RECORDED for name in names)
+    fn = pipeline.run(fn, steps[:early], observe=watch.stage)
+
+    def optimized(fn: Function) -> Function:
+        return pipeline.run(fn, steps[early:], observe=watch.stage)
+
+    found = None
+    if steps == list(pipeline.DEFAULT):  # a pass of the user's own sees numbers
+        found = shared.program(fn, optimized)
+    if found is None:
+        found = Shared(compile_native(optimized(fn)), {}, True)
+    watch.finished(found)
+    return found
+
+
+def known(fn: Function) -> Any:
+    """The program of a recorded function if loops of other lengths have it; or None."""
+    if _disabled() or added():
+        return None
+    found = shared.program(pipeline.run(fn, pipeline.RECORDED), None)
+    return None if found is None else found.program
+
+
+def _disabled() -> bool:
+    return os.environ.get("TAPEC_DISABLE_JIT", "0") not in ("", "0")
 
 
 class _Watch:
@@ -80,11 +103,15 @@ class _Watch:
             _tell_fusion(after)
         self.last = time.perf_counter()
 
-    def finished(self, fn: Function, program: Any, seconds: float) -> None:
+    def finished(self, found: Shared) -> None:
         """There is native code."""
+        fn, program = found.program.function, found.program
         if self.dump is not None:
             self.dump.native(program)
-        log.event("passes", "native", fn=fn.name, steps=len(fn.ops), ms=1e3 * seconds)
+        if not found.fresh:
+            log.event("cache", "shared", program=fn.name, lengths=found.lengths)
+        ms = 1e3 * (time.perf_counter() - self.last)
+        log.event("passes", "native", fn=fn.name, steps=len(fn.ops), ms=ms)
 
 
 def _tell_fusion(fn: Function) -> None:

@@ -84,7 +84,6 @@ class AtSizes(Version):
 
     def __init__(self, version: SizedVersion, leaves: Sequence[Any]) -> None:
         self.traced = version.traced
-        self.optimized = version.optimized
         self.program = version.program
         if isinstance(version.program, Sized):
             captured = version.traced.bindings.arrays() or []

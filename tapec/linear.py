@@ -230,7 +230,7 @@ class LinearMap:
 
     @cached_property
     def _program(self) -> Any:
-        return compile(self.function)[1]
+        return compile(self.function).program
 
     def __call__(self, residuals: list[Any], given: Any) -> Any:
         wanted = [p.type for p in self.function.params[len(residuals) :]]

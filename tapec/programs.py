@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec import log, recording
-from tapec.compiler import compile
+from tapec import compiler, log, recording, shared
 from tapec.interpret import evaluate
 from tapec.ir import Function, Value, exact, substitute
 from tapec.passes.extensions import added
+from tapec.shared import Varying
 
 __all__ = ["Entry", "Ready", "clear", "lookup", "run", "stats"]
 
@@ -27,6 +27,9 @@ Array = np.ndarray[Any, Any]
 
 MOST_OPS = 50_000
 """Ops of a tape's program that is worth compiling: more would take many seconds."""
+
+LEAST = 24
+"""Ops of a tape's program that may hold loops."""
 
 Build = Callable[[Function], tuple[Function, Any]]
 """Makes the program of a recorded function, and what its caller needs to know of it."""
@@ -43,6 +46,7 @@ def clear() -> None:
     with _lock:
         _entries.clear()
         recording.clear_trails()
+    shared.clear()
 
 
 def key_of(fn: Function) -> tuple[tuple[Any, ...], list[Array]]:
@@ -79,15 +83,10 @@ class Ready(NamedTuple):
 
 
 class Entry:
-    """The programs of one structure; literals that were seen to vary are inputs.
-
-    Those that always varied alike, as a step width does that a loop writes in each of
-    its rounds, are one input.
-    """
+    """The programs of one structure; literals that were seen to vary are inputs."""
 
     def __init__(self, literals: list[Array]) -> None:
-        self._first = literals
-        self._varying: list[list[int]] = []
+        self._varying = Varying(literals)
         self._met = 0
         self._function: Function | None = None
         self._info: Any = None
@@ -97,14 +96,15 @@ class Entry:
     def prepare(self, fn: Function, literals: list[Array], build: Build) -> Ready:
         """The program for `fn`, an instance of this structure."""
         with self._lock:
-            self._admit(literals)
+            if self._varying.admit(literals):
+                self._function = self._program = None
+            groups = self._varying.groups
             if self._function is None:
-                self._function, self._info = build(_open(fn, self._varying))
+                self._function, self._info = build(_open(fn, groups))
             self._met += 1
-            short = len(self._function.ops) <= MOST_OPS
-            if self._program is None and self._met > 1 and short:
-                self._program = _compiled(self._function)
-            given = [literals[group[0]] for group in self._varying]
+            if self._program is None:
+                self._program = _program(self._function, self._met > 1)
+            given = [literals[group[0]] for group in groups]
             return Ready(self._function, self._program, self._info, given)
 
     def still_gives(self, ready: Ready | None) -> bool:
@@ -114,20 +114,6 @@ class Entry:
             and ready.program is not None
             and ready.program is self._program
         )
-
-    def _admit(self, literals: list[Array]) -> None:
-        """Literals that differ from the first recording become inputs for good."""
-        old = {i: n for n, group in enumerate(self._varying) for i in group}
-        alike: dict[Any, list[int]] = {}
-        for i, (a, b) in enumerate(zip(self._first, literals, strict=True)):
-            now, before = b.tobytes(), a.tobytes()
-            if i in old or now != before:
-                key = old.get(i, (before, a.dtype)), now
-                alike.setdefault(key, []).append(i)
-        varying = list(alike.values())
-        if varying != self._varying:
-            self._varying = varying
-            self._function = self._program = None
 
 
 def _open(fn: Function, groups: Sequence[Sequence[int]]) -> Function:
@@ -143,9 +129,16 @@ def _open(fn: Function, groups: Sequence[Sequence[int]]) -> Function:
     return substitute(fn, new)
 
 
-def _compiled(fn: Function) -> Any:
-    stats["compiled"] += 1
-    return compile(fn)[1]
+def _program(fn: Function, again: bool) -> Any:
+    """The program of `fn` if it is worth its time; `again`: it is not met first.
+
+    Met first it is if loops of other lengths have it already.
+    """
+    if again and len(fn.ops) <= MOST_OPS:
+        found = compiler.compile(fn)
+        stats["compiled"] += found.fresh
+        return found.program
+    return compiler.known(fn) if len(fn.ops) >= LEAST else None
 
 
 def lookup(fn: Function, extra: Any = None) -> tuple[Entry, list[Array]]:

@@ -32,6 +32,7 @@ LAYERS = (
     {"captures", "generators", "tracing", "retracing"},
     {"bodies", "carries", "sizes", "spec"},
     {"passes", "viz"},
+    {"shared"},
     {"compiler", "dumping"},
     {"programs"},
     {"profiling"},

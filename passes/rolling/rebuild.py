@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tapec.ir import Constant, Emitter, Function, Value
+from tapec.ir import Constant, Emitter, Function, Value, renumber
 from tapec.ops.const import const, item
 from tapec.ops.control import scan
 from tapec.ops.effects import check
@@ -123,8 +123,9 @@ class _Rebuilt:
             starts.append(self.emit.new(const, value=Constant(np.True_)))
         fixed = [self.value(i) for i in body.fixed]
         xs = [rows for rows, _ in body.xs.values()]
+        step = renumber(body.function(needs.stacked))
         op = self.emit.new(
-            scan, *starts, *fixed, *xs, body=self.roll(body.function(needs.stacked)),
+            scan, *starts, *fixed, *xs, body=self.roll(step),
             carries=len(starts), invariants=len(fixed), length=loop.trips,
             reverse=False, like=self.flat.values[loop.begin],
         )  # fmt: skip

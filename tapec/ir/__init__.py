@@ -14,7 +14,14 @@ This module imports nothing of tapec.
 """
 
 from tapec.ir.dim import Asked, Dim, Extent, asked, estimate, names_in, never_negative
-from tapec.ir.extents import dims_of, is_dynamic, op_with_sizes, sizes_of, with_sizes
+from tapec.ir.extents import (
+    dims_of,
+    is_dynamic,
+    op_with_sizes,
+    sized,
+    sizes_of,
+    with_sizes,
+)
 from tapec.ir.function import Function, Value, exact, has_effect
 from tapec.ir.origin import NO_META, Location, Meta
 from tapec.ir.rewriting import (
@@ -80,6 +87,7 @@ __all__ = [
     "renumber",
     "replaced",
     "rewrite",
+    "sized",
     "sizes_of",
     "substitute",
     "users",

@@ -9,7 +9,14 @@ from tapec.ir.dim import Dim, names_in
 from tapec.ir.function import Function, Value
 from tapec.ir.types import ArrayType, TupleType
 
-__all__ = ["dims_of", "is_dynamic", "op_with_sizes", "sizes_of", "with_sizes"]
+__all__ = [
+    "dims_of",
+    "is_dynamic",
+    "op_with_sizes",
+    "sized",
+    "sizes_of",
+    "with_sizes",
+]
 
 
 def is_dynamic(fn: Function) -> bool:
