@@ -6,7 +6,9 @@ from benchmarks.workloads import (
     gmm,
     hessian,
     logistic,
+    lstm,
     mlp,
+    recurrence,
     rosenbrock,
     step,
 )
@@ -21,6 +23,8 @@ WORKLOADS: tuple[Workload, ...] = (
     mlp.mlp512,
     gmm.gmm10_25,
     gmm.gmm64_50,
+    lstm.lstm2_1024,
+    recurrence.rec10000,
     bundle.ba10k,
     hessian.hess50,
     step.step,
