@@ -8,7 +8,8 @@
     }                                  }
 
 The value is the reference's, NaN and infinities included; a warning that NumPy would
-give is not repeated. A repeated scalar stays a scalar and its broadcast. What may raise
+give is not repeated. A repeated scalar stays a scalar and its broadcast, and becomes
+one; ops that move elements take it for a constant. What may raise
 stays: it raises when the program runs, or not at all if the program never gets there.
 Large results stay, they cost less to compute than to keep. A check of a constant that
 passes is dropped.
@@ -64,7 +65,16 @@ def _rule(op: Value, emit: Emitter) -> Value:
     if value is None:
         return emit.keep(op)
     emit.reason = "all operands are constants"
+    if value.size > 1 and _is_repeated(value):
+        number = emit.new(const, like=op, value=Constant(value.reshape(-1)[0]))
+        return emit.new(broadcast_to, number, like=op, shape=op.shape)
     return emit.new(const, like=op, value=Constant(value))
+
+
+def _is_repeated(value: np.ndarray[Any, Any]) -> bool:
+    """Whether all elements are the same, the sign of zero included."""
+    flat = value.reshape(-1)
+    return flat.tobytes() == flat[:1].tobytes() * flat.size
 
 
 def _is_foldable(op: Value) -> bool:
@@ -72,7 +82,7 @@ def _is_foldable(op: Value) -> bool:
     return (
         bool(op.args)
         and op.prim is not broadcast_to
-        and all(a.prim is const for a in op.args)
+        and all(a.prim is const or _is_spread(a, op) for a in op.args)
         and isinstance(op.type, ArrayType)
         and all(isinstance(d, int) for d in op.type.shape)
         and op.type.size <= LARGEST
@@ -81,10 +91,24 @@ def _is_foldable(op: Value) -> bool:
     )
 
 
+def _is_spread(a: Value, op: Value) -> bool:
+    """A repeated scalar; elementwise ops take the scalar itself."""
+    if a.prim is not broadcast_to or a.args[0].prim is not const:
+        return False
+    small = isinstance(a.type.size, int) and a.type.size <= LARGEST
+    return small and op.prim.liveness != "keep"
+
+
+def _array(a: Value) -> Any:
+    if a.prim is const:
+        return a.attr("value").array
+    return np.broadcast_to(a.args[0].attr("value").array, a.shape)
+
+
 def _evaluate(op: Value) -> np.ndarray[Any, Any] | None:
     """The value of `op`; None when its reference fails or disagrees with its type."""
     try:
-        out = apply(op, [a.attr("value").array for a in op.args])
+        out = apply(op, [_array(a) for a in op.args])
     except Exception:  # it fails again, with the user's line, when the program runs
         return None
     if ArrayType(out.dtype, out.shape) is not op.type:

@@ -28,7 +28,7 @@ from tapec.passes.body_vjp import remembered, tidy
 from tapec.passes.loop_parts import Loop, with_args
 from tapec.passes.loop_steps import Elements, hoist, lean, op_bodies
 
-__all__ = ["loops", "optimized"]
+__all__ = ["hoisted", "loops", "optimized"]
 
 
 def loops(fn: Function) -> Function:
@@ -42,6 +42,20 @@ def loops(fn: Function) -> Function:
     found.joined()
     found.absorbed()
     found.shrunk()
+    return found.emitted()
+
+
+def hoisted(fn: Function) -> Function:
+    """Only compute before the loops what their steps compute from invariants alone.
+
+    A gradient is smaller then: it adds up cotangents of what the steps read, and what
+    that was computed from is differentiated once.
+    """
+    loops_ = {op: Loop(op) for op in fn.ops if op.prim is scan}
+    if not loops_:
+        return fn
+    found = _Loops(fn)
+    found.loops = loops_
     return found.emitted()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from tapec.ir import Function, Value, has_effect
 from tapec.ops.effects import check
+from tapec.passes.loops import hoisted
 from tapec.passes.roll import roll
 from tapec.passes.rolling.flat import may_fail
 from tapec.recording import Recording
@@ -47,6 +48,7 @@ def rolled_again(
     after = roll(before, {*done, *(v.uid for v in sources)})
     if after is before or len(after.ops) > len(ops) // 2:
         return {}
+    after = hoisted(after)
     if checks:  # the loops check the same
         rec.values[first:] = [op for op in ops if op.prim is not check]
     made = _recorded(rec, after, done)

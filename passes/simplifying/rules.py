@@ -21,7 +21,7 @@ from tapec.ir import Value
 from tapec.primitive import Primitive, Scalar
 
 __all__ = ["RULES", "New", "Outcome", "is_elementwise", "is_number", "is_op", "rule"]
-__all__ += ["same_type"]
+__all__ += ["repeated", "same_type"]
 
 
 class New(NamedTuple):
@@ -70,6 +70,19 @@ def is_number(v: Value, number: float) -> bool:
     return bool(np.all(array == wanted)) and (
         number != 0 or bool(np.all(np.signbit(array.real) == np.signbit(number)))
     )
+
+
+def repeated(v: Value) -> Any:
+    """The number that all elements of a constant are, the sign of zero aside; or None.
+
+    Of a floating-point NaN too it is None.
+    """
+    if is_op(v, "broadcast_to"):
+        v = v.args[0]
+    if not is_op(v, "const"):
+        return None
+    flat = v.attr("value").array.reshape(-1)
+    return flat[0] if flat.size and np.all(flat == flat[0]) else None
 
 
 def is_elementwise(prim: Primitive) -> bool:

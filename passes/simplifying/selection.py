@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from tapec.ir import Value
+from tapec.ops.shape import broadcast_to
 from tapec.passes.simplifying.rules import (
     New,
     Outcome,
     is_elementwise,
     is_op,
+    repeated,
     rule,
     same_type,
 )
+
+
+@rule("where(True, x, y) = x, where(False, x, y) = y", "where")
+def _where_known(op: Value) -> Outcome:
+    c, x, y = op.args
+    truth = repeated(c)
+    if truth is None:
+        return None
+    chosen = x if truth else y
+    if same_type(chosen, op):
+        return chosen
+    return New(broadcast_to, (chosen,), {"shape": op.shape})
 
 
 @rule("where(c, x, x) = x", "where")

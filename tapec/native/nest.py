@@ -12,11 +12,15 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from tapec.ir import Dim, Extent
+from tapec.native import platform
 from tapec.native.extents import Extents
 
 __all__ = ["Loop", "Nest", "Part"]
 
 INT = ir.IntType(64)
+LANES = 8
+SHORT = 64
+"""Numbers in a vector, and elements of a loop whose last vector is worth masking."""
 
 
 class Loop(NamedTuple):
@@ -99,8 +103,28 @@ class Nest:
             following = latch.add(counter, step, flags=("nuw", "nsw"))
             counter.add_incoming(following, latch.block)
             again = latch.icmp_unsigned("<", following, self._stops[depth - 1])
-            latch.cbranch(again, head, self._tails[depth - 1])
+            branch = latch.cbranch(again, head, self._tails[depth - 1])
+            if depth == len(self.loops) and _leaves_rest(self.loops[-1]):
+                _mask_rest(latch.module, branch)
         for depth, builder in enumerate(self.before[:-1]):
             self.counters[depth].add_incoming(self._starts[depth], builder.block)
             builder.branch(self._heads[depth])
         return self.after[0]
+
+
+def _leaves_rest(loop: Loop) -> bool:
+    """Whether what is left behind whole vectors is much, and can be masked."""
+    n = loop.extent
+    if isinstance(n, Dim) or platform.vector_width() < 64 * LANES:
+        return False
+    return n < SHORT and n % LANES != 0
+
+
+def _mask_rest(module: Any, branch: Any) -> None:
+    """Let the last vector of a loop be masked: no scalar loop follows."""
+    true = ir.Constant(ir.IntType(1), 1)
+    name = ir.MetaDataString(module, "llvm.loop.vectorize.predicate.enable")
+    wish = module.add_metadata([name, true])
+    loop = ir.MDValue(module, [wish], name=str(len(module.metadata)))
+    loop.operands = (loop, wish)  # refers to itself: no two loops are the same
+    branch.set_metadata("llvm.loop", loop)
