@@ -40,7 +40,7 @@ from tapec.variable import Variable, constant
 from tapec.vectorize import vmap
 
 if _TYPE_CHECKING:
-    from tapec.debugging import check_nan, debug
+    from tapec.debugging import check_nan, debug, diff
 
 __version__ = "0.1.0"
 
@@ -68,6 +68,7 @@ __all__ = [
     "custom_jvp",
     "custom_pass",
     "debug",
+    "diff",
     "fori_loop",
     "grad",
     "hessian",

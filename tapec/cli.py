@@ -174,7 +174,7 @@ def _show(args: argparse.Namespace) -> int:
     inspection = _inspection(args)
     native = {"llvm": inspection.llvm, "asm": inspection.asm}
     if args.stage in native:
-        sys.stdout.write(f"{native[args.stage]()}\n")
+        sys.stdout.write(f"{native[args.stage](source=args.source)}\n")
         return 0
     try:
         text = inspection.text(args.stage, source=args.source)

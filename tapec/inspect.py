@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tapec.debugging.running import Running
-from tapec.errors import excerpt
-from tapec.ir import Function, Placed, Replaced, Value, logged
+from tapec.debugging.terminal import Terminal
+from tapec.ir import Function, Placed, Replaced, logged
 from tapec.passes import pipeline
 from tapec.passes.batch import looped
 from tapec.passes.extensions import CustomPass, plan
 from tapec.pictures import Pictures
-from tapec.text import format_module
 
 __all__ = ["Inspection", "Stage", "inspect"]
 
@@ -50,7 +48,7 @@ def inspect(fun: Callable[..., Any], *args: Any, **kw: Any) -> Inspection:
     return fun.inspect(*args, **kw)  # type: ignore[no-any-return]
 
 
-class Inspection(Running, Pictures):
+class Inspection(Running, Terminal, Pictures):
     """Every stage of a program, as functions, text and pictures.
 
     stages: name -> `Function`: "recorded", then each pass in order; "optimized" names
@@ -107,10 +105,6 @@ class Inspection(Running, Pictures):
 
     # text
 
-    def text(self, stage: str = "recorded", *, source: bool = False) -> str:
-        """The IR of a stage; with `source` each op's place in the user's code."""
-        return format_module(self.stage(stage), locations=source, elide=True)
-
     def passes(self) -> str:
         """A table: how many ops each stage has, and how many it replaced or removed."""
         rows = ["stage        ops   merged or rewritten   removed"]
@@ -130,68 +124,6 @@ class Inspection(Running, Pictures):
 
         return "\n".join(reasons(self.recorded, self.refused))
 
-    def diff(self, stage: str) -> str:
-        """What the pass `stage` changed, as a unified diff of the text."""
-        names = [s.name for s in self.log]
-        if stage == "optimized":
-            before, after = "recorded", "optimized"
-        elif stage in names[1:]:
-            before, after = names[names.index(stage) - 1], stage
-        else:
-            raise KeyError(f"no pass {stage!r}; there are {', '.join(names[1:])}")
-        lines = difflib.unified_diff(
-            self.text(before).splitlines(),
-            self.text(after).splitlines(),
-            before,
-            after,
-            lineterm="",
-            n=1,
-        )
-        return "\n".join(lines)
-
-    def why(self, uid: int) -> str:
-        """The history of value `uid`: where it comes from, what became of it, why."""
-        op = self._find(uid)
-        lines = [self._origin(op)]
-        current = uid
-        for before, stage in zip(self.log, self.log[1:], strict=False):
-            for line in stage.replaced:
-                if line.old == current:
-                    why = f": {line.reason}" if line.reason else ""
-                    lines.append(f"{stage.name}: %{line.old} became %{line.new}{why}")
-                    current = line.new
-            kernels = {f"%{p.kernel}" for p in stage.placed if p.old == current}
-            if kernels:
-                where = ", ".join(sorted(kernels))
-                lines.append(f"{stage.name}: %{current} is computed in kernel {where}")
-                break
-            if not _defines(stage.function, current) and _defines(
-                before.function, current
-            ):
-                lines.append(f"{stage.name}: %{current} was removed: nothing reads it")
-                return "\n".join(lines)
-        others = [
-            f"{stage.name}: %{line.old} became %{line.new}"
-            for stage in self.log
-            for line in stage.replaced
-            if line.new == uid and line.old != uid
-        ]
-        return "\n".join([*lines, *others])
-
-    def _find(self, uid: int) -> Value:
-        for stage in self.log:
-            for v in (*stage.function.params, *stage.function.ops):
-                if v.uid == uid:
-                    return v
-        raise KeyError(f"no value %{uid} in any stage")
-
-    def _origin(self, op: Value) -> str:
-        text = repr(op)
-        if op.meta.primal is not None:
-            text += f"\n  belongs to the gradient of {self._find(op.meta.primal)!r}"
-        place = excerpt(op.meta.loc)
-        return f"{text}\n{place}" if place else text
-
     # native code
 
     @property
@@ -207,26 +139,6 @@ class Inspection(Running, Pictures):
     def kernels(self) -> Any:
         """The native kernels: name, body, LLVM IR and assembly of each."""
         return self.program.kernels
-
-    def llvm(self, kernel: int | str | None = None) -> str:
-        """The LLVM IR of one kernel, or of all."""
-        return "\n".join(k.llvm for k in self._chosen(kernel))
-
-    def asm(self, kernel: int | str | None = None) -> str:
-        """The assembly of one kernel, or of all."""
-        return "\n".join(k.assembly for k in self._chosen(kernel))
-
-    def _chosen(self, kernel: int | str | None) -> list[Any]:
-        kernels = list(self.kernels)
-        if kernel is None:
-            return kernels
-        if isinstance(kernel, int):
-            return [kernels[kernel]]
-        found = [k for k in kernels if k.name == kernel]
-        if not found:
-            names = ", ".join(k.name for k in kernels)
-            raise KeyError(f"no kernel {kernel!r}; there are {names}")
-        return found
 
     def profile(self, budget: float = 0.5) -> Any:
         """Time, bytes and operations of each kernel, for the inspected arguments.

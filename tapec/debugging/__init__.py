@@ -12,14 +12,16 @@ from tapec.debugging.printing import assert_, print_
 
 if TYPE_CHECKING:
     from tapec.debugging.debugger import debug
+    from tapec.debugging.diffs import diff
     from tapec.debugging.in_pdb import set_trace
     from tapec.debugging.nans import check_nan
 
-__all__ = ["assert_", "check_nan", "debug", "print_", "set_trace"]
+__all__ = ["assert_", "check_nan", "debug", "diff", "print_", "set_trace"]
 
 _LATER = {
     "check_nan": "tapec.debugging.nans",
     "debug": "tapec.debugging.debugger",
+    "diff": "tapec.debugging.diffs",
     "set_trace": "tapec.debugging.in_pdb",
 }
 

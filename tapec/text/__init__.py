@@ -6,6 +6,7 @@ from tapec.text.printer import (
     format_module,
     function_lines,
     module_lines,
+    painted,
 )
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "format_module",
     "function_lines",
     "module_lines",
+    "painted",
     "parse",
     "parse_module",
 ]

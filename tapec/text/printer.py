@@ -12,7 +12,13 @@ from tapec.ir import Function, TupleType, Value
 from tapec.text.lexer import TOKEN
 from tapec.text.literal import attr_text
 
-__all__ = ["format_function", "format_module", "function_lines", "module_lines"]
+__all__ = [
+    "format_function",
+    "format_module",
+    "function_lines",
+    "module_lines",
+    "painted",
+]
 
 COMMENT_COLUMN = 48
 
@@ -163,15 +169,15 @@ _COLORS = {"value": "36", "func": "1;36", "type": "2", "string": "32", "comment"
 
 
 def _painted(lines: list[str]) -> str:
-    return "\n".join(_paint(line) for line in lines)
+    return "\n".join(painted(line) for line in lines)
 
 
-def _paint(line: str) -> str:
+def painted(line: str) -> str:
     """ANSI colors by kind of token; attribute names and keywords stay plain."""
-    painted = []
+    parts = []
     for m in TOKEN.finditer(line):
         color = _COLORS.get(m.lastgroup or "")
         if m.lastgroup == "word" and line[m.end() : m.end() + 1] in (" ", ""):
             color = "1"
-        painted.append(f"\x1b[{color}m{m[0]}\x1b[0m" if color else m[0])
-    return "".join(painted)
+        parts.append(f"\x1b[{color}m{m[0]}\x1b[0m" if color else m[0])
+    return "".join(parts)
