@@ -23,6 +23,7 @@ from tapec.native.control_parts import (
     Rows,
     clear,
     copy,
+    imports,
     moved,
     pointer,
     put,
@@ -36,7 +37,6 @@ from tapec.native.driver import (
     _item,
     _Loop,
     _number,
-    driver,
 )
 from tapec.native.loop_record import free, reallocate
 
@@ -56,8 +56,7 @@ def _library() -> engine.Library:
         for name, emit_one in emitters.items():
             emit_one(module, _define(module, name, WORD, [POINTER, POINTER]))
 
-    imports = {"run": driver().library.address("run")}
-    return engine.compiled("control", emit, tuple(emitters), imports, finished=True)
+    return engine.compiled("control", emit, tuple(emitters), imports(), finished=True)
 
 
 def routine(name: str) -> int:
@@ -145,12 +144,15 @@ class _While:
     cond, in body, of the result, outer start, outer final, two buffers, bytes.
     """
 
-    def __init__(self, at: Any, function: Any) -> None:
+    def __init__(
+        self, at: Any, function: Any, leave: Callable[[], object] | None = None
+    ) -> None:
         slots, indices = function.args
         self.at, self.slots = at, slots
         self.space = space = pointer(at, slots, _item(at, indices, 0))
-        self.cond = Body(at, indices, 1, space)
-        self.body = Body(at, indices, 6, moved(at, space, _item(at, indices, 11)))
+        self.cond = Body(at, indices, 1, space, leave)
+        own = moved(at, space, _item(at, indices, 11))
+        self.body = Body(at, indices, 6, own, leave)
         self.truth = _item(at, indices, 12)
         self.rows = _item(at, indices, 13), pointer(at, indices, 14)
 
@@ -216,7 +218,11 @@ def _emit_record(module: Any, function: Any) -> None:
     record, room = at.alloca(POINTER), at.alloca(INT)
     at.store(ir.Constant(POINTER, None), record)
     at.store(_number(0), room)
-    loop = _While(at, function)
+
+    def leave() -> None:
+        free(at, at.load(record, typ=POINTER))
+
+    loop = _While(at, function, leave)
     size = _item(at, indices, 15)
     residuals = _item(at, indices, 16), pointer(at, indices, 17)
 
@@ -236,7 +242,8 @@ def _emit_record(module: Any, function: Any) -> None:
         place(loop.body, 0, i)
 
     count = loop.emit(make_room)
-    back = Body(at, indices, 18, moved(at, loop.space, _item(at, indices, 23)))
+    own = moved(at, loop.space, _item(at, indices, 23))
+    back = Body(at, indices, 18, own, leave)
     back.start(slots, loop.space)
     rows = _item(at, indices, 24), pointer(at, indices, 25)
     with Rows(at, rows, 7) as row:
@@ -253,7 +260,7 @@ def _emit_record(module: Any, function: Any) -> None:
     with Rows(at, rows, 7) as row:
         target = pointer(at, slots, _item(at, row, 3))
         copy(at, target, back.param(_item(at, row, 0)), _item(at, row, 6))
-    free(at, at.load(record, typ=POINTER))
+    leave()
     at.ret(NONE)
 
 

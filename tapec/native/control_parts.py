@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 
-from tapec.native.driver import CHECK_FAILED, INT, POINTER, WORD, _item, _Loop, _number
+from tapec.native.driver import INT, POINTER, WORD, _item, _Loop, _number, driver
 
 __all__ = [
     "BYTE",
@@ -15,6 +16,7 @@ __all__ = [
     "Rows",
     "clear",
     "copy",
+    "imports",
     "moved",
     "pointer",
     "put",
@@ -23,7 +25,13 @@ __all__ = [
 
 BYTE = ir.IntType(8)
 NONE = ir.Constant(WORD, 0)
-FAILED = ir.Constant(WORD, CHECK_FAILED)
+PATIENCE = 1024
+"""Runs of a body after which signals are looked for, a power of two."""
+
+
+def imports() -> dict[str, int]:
+    """What the routines refer to."""
+    return {name: driver().library.address(name) for name in ("run", "poll")}
 
 
 def pointer(at: Any, base: Any, number: Any) -> Any:
@@ -62,10 +70,20 @@ def turn(at: Any, space: Any, row: Any, i: Any, first: int) -> Any:
 
 
 class Body:
-    """A body of the routine under construction: five words at `words`."""
+    """A body of the routine under construction: five words at `words`.
 
-    def __init__(self, at: Any, words: Any, first: int, own: Any) -> None:
-        self.at, self.own = at, own
+    leave: adds what is to be done before the routine ends, as a step inside failed.
+    """
+
+    def __init__(
+        self,
+        at: Any,
+        words: Any,
+        first: int,
+        own: Any,
+        leave: Callable[[], object] | None = None,
+    ) -> None:
+        self.at, self.own, self.leave = at, own, leave
         self.table = pointer(at, words, first)
         self.count, self.size = _item(at, words, first + 1), _item(at, words, first + 2)
         self.words, self.kinds = (
@@ -89,14 +107,37 @@ class Body:
                     put(at, self.own, i, address)
 
     def run(self) -> None:
-        """One run; the routine ends if a check fails."""
+        """One run; the routine ends if a check fails, or with an exception."""
         at = self.at
         run = at.module.globals.get("run") or ir.Function(
             at.module, ir.FunctionType(INT, [POINTER, POINTER, INT, INT]), "run"
         )
         status = at.call(run, [self.own, self.table, _number(0), self.count])
-        with at.if_then(at.icmp_unsigned("!=", status, _number(0))):
-            at.ret(FAILED)
+        with at.if_then(at.icmp_unsigned("!=", status, _number(0)), likely=False):
+            self._end(at.trunc(at.and_(status, _number(255)), WORD))
+        self._poll()
+
+    def _poll(self) -> None:
+        """Look for signals now and then."""
+        at = self.at
+        with at.goto_entry_block():
+            cell = at.alloca(INT)
+            at.store(_number(0), cell)
+        count = at.add(at.load(cell), _number(1))
+        at.store(count, cell)
+        due = at.icmp_unsigned("==", at.and_(count, _number(PATIENCE - 1)), _number(0))
+        with at.if_then(due, likely=False):
+            poll = at.module.globals.get("poll") or ir.Function(
+                at.module, ir.FunctionType(WORD, []), "poll"
+            )
+            status = at.call(poll, [])
+            with at.if_then(at.icmp_unsigned("!=", status, NONE)):
+                self._end(status)
+
+    def _end(self, status: Any) -> None:
+        if self.leave is not None:
+            self.leave()
+        self.at.ret(status)
 
     def param(self, slot: Any) -> Any:
         """The buffer in a slot."""

@@ -2,6 +2,7 @@
 
     i64 enter(ptr slots, ptr arguments, ptr results, ptr header)
     i64 run(ptr slots, ptr steps, i64 begin, i64 end)
+    i64 enter_freely(...), run_freely(...)       the same, without Python's lock
 
 `run` calls steps, each `i32 step(ptr slots, ptr indices)`, until one does not return 0;
 the answer is 0, or 256 * (step + 1) + status. `enter` first reads the addresses of the
@@ -22,7 +23,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from tapec.native import engine
+from tapec.native import engine, interrupts
 from tapec.native.ahead import Ahead
 from tapec.native.platform import HEADERS
 from tapec.settings import config
@@ -44,10 +45,15 @@ class Driver:
         address, integer = ctypes.c_void_p, ctypes.c_int64
         enter = integer, address, address, address, address
         run = integer, address, address, integer, integer
-        self.enter = ctypes.PYFUNCTYPE(*enter)(library.address("enter"))
-        self.enter_freely = ctypes.CFUNCTYPE(*enter)(library.address("enter"))
-        self.run = ctypes.PYFUNCTYPE(*run)(library.address("run"))
-        self.run_freely = ctypes.CFUNCTYPE(*run)(library.address("run"))
+        self.enter, self.enter_freely = (
+            ctypes.PYFUNCTYPE(*enter)(library.address(name))
+            for name in ("enter", "enter_freely")
+        )
+        self.run, self.run_freely = (
+            ctypes.PYFUNCTYPE(*run)(library.address(name))
+            for name in ("run", "run_freely")
+        )
+        interrupts.watch(library.address("set_main"))
 
 
 _lock = threading.Lock()
@@ -71,13 +77,23 @@ def begin_driver() -> None:
 
 @lru_cache(maxsize=1)
 def _driver() -> Driver:
-    names = ("run", "enter", "copy", "check_bool", "check_i64")
-    return Driver(engine.compiled("driver", _emit, names, finished=True))
+    names = (
+        "run", "run_freely", "enter", "enter_freely", "copy", "check_bool",
+        "check_i64", "poll", "polled", "set_main",
+    )  # fmt: skip
+    imports = interrupts.imports()
+    for name in ("PyEval_SaveThread", "PyEval_RestoreThread"):
+        function = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p)
+        imports[name] = function.value or 0
+    return Driver(engine.compiled("driver", _emit, names, imports, finished=True))
 
 
 def _emit(module: Any) -> None:
     _emit_run(module)
     _emit_enter(module)
+    for name in ("run", "enter"):
+        _emit_freely(module, module.globals[name])
+    interrupts.emit(module)
     _emit_copy(module)
     for name, width in (("check_bool", 8), ("check_i64", 64)):
         _emit_check(module, name, ir.IntType(width))
@@ -143,6 +159,24 @@ def _emit_run(module: Any) -> None:
             place = at.mul(at.add(i, _number(1)), _number(256))
             at.ret(at.add(place, at.zext(status, INT)))
     at.ret(_number(0))
+
+
+def _emit_freely(module: Any, function: Any) -> None:
+    """The same while other Python threads may run."""
+    kinds = [a.type for a in function.args]
+    outer = _define(module, f"{function.name}_freely", INT, kinds)
+    at = ir.IRBuilder(outer.append_basic_block("entry"))
+    save, restore = (
+        module.globals.get(name) or ir.Function(module, kind, name)
+        for name, kind in (
+            ("PyEval_SaveThread", ir.FunctionType(POINTER, [])),
+            ("PyEval_RestoreThread", ir.FunctionType(ir.VoidType(), [POINTER])),
+        )
+    )
+    thread = at.call(save, [])
+    status = at.call(function, outer.args)
+    at.call(restore, [thread])
+    at.ret(status)
 
 
 def _emit_enter(module: Any) -> None:

@@ -43,6 +43,7 @@ from tapec.native.entry_code import (
 from tapec.native.entry_common import common
 from tapec.native.entry_results import Results
 from tapec.native.forms import Forms, leaves_of, nodes_of
+from tapec.native.interrupts import INTERRUPTED
 from tapec.native.plan import ALIGNMENT
 from tapec.native.program import Direct
 
@@ -218,7 +219,9 @@ class _Emitter:
         on = code.at.block
         code.at.position_at_end(other)
         self._drop(owned)
-        code.at.branch(code.miss)
+        kind = code.at.and_(status, number(255))
+        code.unless(code.same(kind, number(INTERRUPTED)), code.miss)
+        code.at.ret(NULL)
         code.at.position_at_end(on)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from tapec.ir import Function
 from tapec.native.cache import kernels_for
 from tapec.native.driver import driver
+from tapec.native.interrupts import Pace
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, make_plan
 from tapec.native.steps import make_steps
@@ -61,9 +62,14 @@ class Inner:
 
     def _tabulate(self) -> Words:
         words: list[int] = []
+        pace, polled = Pace(), driver().library.address("polled")
         for step in self.steps:
             told = step.indices(self.plan, self._kernels)
-            words += self._row(step.address(self._kernels), told)
+            address = step.address(self._kernels)
+            if address and pace.is_due(step.work):
+                inside = self._row(address, told)
+                address, told = polled, inside
+            words += self._row(address, told)
         copy = driver().library.address("copy")
         for value, slot in self.plan.copies:
             row = [self.plan.slot(value), slot, value.type.nbytes]

@@ -14,6 +14,8 @@ import numpy as np
 
 __all__ = [
     "HEADERS",
+    "STEADY_CLOCK",
+    "clock_functions",
     "cpu",
     "has_half",
     "huge_pages",
@@ -135,6 +137,15 @@ def pause_instruction() -> tuple[str, list[int]]:
 def memory_functions() -> dict[str, int]:
     """Addresses of what hands out memory; empty where one is missing (Windows)."""
     return _functions(["posix_memalign", "calloc", "realloc", "free", "madvise"])
+
+
+def clock_functions() -> dict[str, int]:
+    """Addresses of a clock, and of what names the running thread; empty on Windows."""
+    return _functions(["clock_gettime", "pthread_self"])
+
+
+STEADY_CLOCK = 6 if sys.platform == "darwin" else 1
+"""The number of the clock that is never set."""
 
 
 def _functions(names: list[str]) -> dict[str, int]:

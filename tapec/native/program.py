@@ -23,6 +23,7 @@ from tapec.ir import ArrayType, Function, TupleType, Value, is_dynamic
 from tapec.native.blocks import empty_for
 from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, begin_driver, driver
+from tapec.native.interrupts import Pace
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
 from tapec.native.sized import Sized
@@ -145,9 +146,14 @@ class Program:
         copy = shared.library.address("copy")
         words: list[int] = []
         self._indices: list[Any] = []
+        pace, polled = Pace(), driver().library.address("polled")
         for step in self.steps:
             told = step.indices(self.plan, self._kernels)
-            words += self._row(step.address(self._kernels), told)
+            address = step.address(self._kernels)
+            if address and pace.is_due(step.work):
+                inside = self._row(address, told)
+                address, told = polled, inside
+            words += self._row(address, told)
         for value, slot in self.plan.copies:
             row = [self.plan.slot(value), slot, value.type.nbytes]
             words += self._row(copy, row)

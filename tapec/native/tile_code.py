@@ -21,7 +21,17 @@ from typing import Any
 from llvmlite import ir
 
 from tapec.native import engine
-from tapec.native.control_parts import NONE, Body, Rows, copy, moved, pointer, put, turn
+from tapec.native.control_parts import (
+    NONE,
+    Body,
+    Rows,
+    copy,
+    imports,
+    moved,
+    pointer,
+    put,
+    turn,
+)
 from tapec.native.driver import (
     INT,
     POINTER,
@@ -30,7 +40,6 @@ from tapec.native.driver import (
     _item,
     _Loop,
     _number,
-    driver,
 )
 
 __all__ = ["MOVING", "routine"]
@@ -43,8 +52,7 @@ def _library() -> engine.Library:
     def emit(module: Any) -> None:
         _Routine(_define(module, "tile", WORD, [POINTER, POINTER])).emit()
 
-    imports = {"run": driver().library.address("run")}
-    return engine.compiled("tile", emit, ("tile",), imports, finished=True)
+    return engine.compiled("tile", emit, ("tile",), imports(), finished=True)
 
 
 def routine() -> int:
