@@ -10,9 +10,10 @@ import numpy as np
 
 from tapec.ir import ArrayType, Function, Value
 from tapec.native.control_code import routine
-from tapec.native.inner import Inner, Words
+from tapec.native.inner import Inner
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, Plan
+from tapec.native.table import Words
 
 __all__ = ["Control", "control"]
 

@@ -12,28 +12,18 @@ the buffer of an outer slot (2).
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 
 import numpy as np
 
 from tapec.ir import Function
 from tapec.native.cache import kernels_for
-from tapec.native.driver import driver
-from tapec.native.interrupts import Pace
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, make_plan
 from tapec.native.steps import make_steps
+from tapec.native.table import Table, Words
 
-__all__ = ["Inner", "Words"]
-
-
-class Words:
-    """Integers that emitted code reads, kept where they are."""
-
-    def __init__(self, words: list[int]) -> None:
-        self._array = (ctypes.c_int64 * max(len(words), 1))(*words)
-        self.address = ctypes.addressof(self._array)
+__all__ = ["Inner"]
 
 
 class Inner:
@@ -56,29 +46,9 @@ class Inner:
             for slot, op in self.plan.constants
         }
         self._kept: list[Words] = []
-        self._table = self._tabulate()
+        self._table = Table(self.steps, self.plan, self._kernels)
         self._arena = -(-8 * len(self.plan.buffers) // ALIGNMENT) * ALIGNMENT
         self.nbytes = self._arena + self.plan.nbytes + ALIGNMENT
-
-    def _tabulate(self) -> Words:
-        words: list[int] = []
-        pace, polled = Pace(), driver().library.address("polled")
-        for step in self.steps:
-            told = step.indices(self.plan, self._kernels)
-            address = step.address(self._kernels)
-            if address and pace.is_due(step.work):
-                inside = self._row(address, told)
-                address, told = polled, inside
-            words += self._row(address, told)
-        copy = driver().library.address("copy")
-        for value, slot in self.plan.copies:
-            row = [self.plan.slot(value), slot, value.type.nbytes]
-            words += self._row(copy, row)
-        self._count = len(words) // 2
-        return self._keep(words)
-
-    def _row(self, address: int, indices: list[int]) -> list[int]:
-        return [address, self._keep(indices).address]
 
     def _keep(self, words: list[int]) -> Words:
         self._kept.append(Words(words))
@@ -114,4 +84,4 @@ class Inner:
                 words.append(inside.get(slot, start + self._arena + buffer.offset))
                 kinds.append(0)
         lists = [self._keep(words).address, self._keep(kinds).address]
-        return [self._table.address, self._count, len(words), *lists]
+        return [self._table.address, self._table.count, len(words), *lists]

@@ -23,11 +23,11 @@ from tapec.ir import ArrayType, Function, TupleType, Value, is_dynamic
 from tapec.native.blocks import empty_for
 from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, begin_driver, driver
-from tapec.native.interrupts import Pace
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
 from tapec.native.sized import Sized
 from tapec.native.steps import Step, make_steps
+from tapec.native.table import Table, Words
 
 __all__ = ["Direct", "Program", "compile"]
 
@@ -143,51 +143,30 @@ class Program:
     def _tabulate(self) -> None:
         """Everything the driver reads, prepared once."""
         shared = driver()
-        copy = shared.library.address("copy")
-        words: list[int] = []
-        self._indices: list[Any] = []
-        pace, polled = Pace(), driver().library.address("polled")
-        for step in self.steps:
-            told = step.indices(self.plan, self._kernels)
-            address = step.address(self._kernels)
-            if address and pace.is_due(step.work):
-                inside = self._row(address, told)
-                address, told = polled, inside
-            words += self._row(address, told)
-        for value, slot in self.plan.copies:
-            row = [self.plan.slot(value), slot, value.type.nbytes]
-            words += self._row(copy, row)
-        self._table = (ctypes.c_int64 * max(len(words), 1))(*words)
-        self._end = len(words) // 2
+        self._steps = Table(self.steps, self.plan, self._kernels)
+        self._table_address, self._end = self._steps.address, self._steps.count
         self._segments = self._segment()
         native = len(self._segments) == 1 and HEADERS.valid
-        header = [*self._header(), ctypes.addressof(self._table)]
+        header = [*self._header(), self._table_address]
         header += [self._end if native else 0, id(np.ndarray)]
-        self._head = (ctypes.c_int64 * len(header))(*header)
-        self._head_address = ctypes.addressof(self._head)
+        self._head = Words(header)
+        self._head_address = self._head.address
         long = sum(step.work for step in self.steps) > LONG
         self._enter: Callable[..., int] = (
             shared.enter_freely if long and native else shared.enter
         )
         self._run: Callable[..., int] = shared.run_freely if long else shared.run
         self._rest = None if native else self._segments
-        self._table_address = ctypes.addressof(self._table)
-
-    def _row(self, address: int, indices: list[int]) -> list[int]:
-        kept = (ctypes.c_int64 * max(len(indices), 1))(*indices)
-        self._indices.append(kept)
-        return [address, ctypes.addressof(kept)]
 
     def _header(self) -> list[int]:
         rows: list[int] = []
-        for t in self._params:
-            extents = (ctypes.c_int64 * max(t.ndim, 1))(*t.shape)
-            self._indices.append(extents)
+        self._extents = [Words(t.shape) for t in self._params]
+        for t, extents in zip(self._params, self._extents, strict=True):
             # Arrays have the one dtype object that NumPy has for each character.
             dtype = np.dtype(t.dtype.char)
-            rows += [id(dtype), t.ndim, ctypes.addressof(extents)]
-        self._arguments = (ctypes.c_int64 * max(len(rows), 1))(*rows)
-        return [len(self._params), ctypes.addressof(self._arguments), len(self._outs)]
+            rows += [id(dtype), t.ndim, extents.address]
+        self._arguments = Words(rows)
+        return [len(self._params), self._arguments.address, len(self._outs)]
 
     def _segment(self) -> list[tuple[int, int]]:
         """Runs of native steps; a host step follows each of them but the last."""
