@@ -1,6 +1,7 @@
 """`python -m benchmarks [--quick] [--only NAMES] [--threads N] [--out FILE]`."""
 
 import argparse
+import datetime
 import os
 import sys
 from pathlib import Path
@@ -43,9 +44,28 @@ def main():
     if out is None and not args.only and not args.quick:
         out = HERE / "RESULTS.md"
     if out is not None:
-        out.write_text(page(tables, args.threads), encoding="utf-8")
+        picture = chart_beside(out, tables, args.threads)
+        out.write_text(page(tables, args.threads, picture), encoding="utf-8")
         print(f"wrote {out}")
     return 0
+
+
+def chart_beside(out, tables, threads):
+    """The name of the chart that was written beside `out`, or None."""
+    from benchmarks.chart import draw
+    from benchmarks.report import processor
+
+    ratios = next((table.ratios for table in tables if table.ratios), None)
+    if not ratios:
+        return None
+    path = out.with_suffix(".svg")
+    about = f"{processor()}, {threads} thread{'s' * (threads > 1)}"
+    try:
+        draw(ratios, path, f"{about}, {datetime.date.today()}")
+    except ImportError:
+        print("no chart without matplotlib")
+        return None
+    return path.name
 
 
 def restrict(threads):

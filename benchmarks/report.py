@@ -4,7 +4,7 @@ import datetime
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,8 @@ class Table(NamedTuple):
     about: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    ratios: Mapping[str, Mapping[str, float]] = {}
+    """What a chart shows, if the table has one: by row, by column."""
 
     def markdown(self) -> str:
         cells = [list(self.columns), *map(list, self.rows)]
@@ -36,7 +38,10 @@ def row_of(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def machine(threads: int) -> str:
     """What was measured on, and when."""
-    libraries = ("numpy", "scipy", "llvmlite", "jax", "torch", "autograd")
+    libraries = (
+        *("numpy", "scipy", "llvmlite", "jax", "torch", "pytensor", "numba"),
+        *("casadi", "drjit", "autograd"),
+    )
     found = [f"{name} {v}" for name in libraries if (v := installed(name))]
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return "\n".join(
@@ -86,8 +91,9 @@ def processor() -> str:
     return platform.machine()
 
 
-def page(tables: Sequence[Table], threads: int) -> str:
-    """The whole of RESULTS.md."""
+def page(tables: Sequence[Table], threads: int, picture: str | None = None) -> str:
+    """The whole of RESULTS.md. picture: the file of a chart beside it."""
+    chart = [] if picture is None else [f"![The same as a picture]({picture})", ""]
     head = [
         "# Results",
         "",
@@ -96,5 +102,6 @@ def page(tables: Sequence[Table], threads: int) -> str:
         "",
         machine(threads),
         "",
+        *chart,
     ]
     return "\n".join([*head, *(table.markdown() for table in tables)])

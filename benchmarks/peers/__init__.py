@@ -5,8 +5,33 @@ prepare(workload, args): a call without arguments that gives `(value, gradients)
 None when it cannot do this workload. Nothing that may be prepared once is in the call.
 """
 
-from types import ModuleType
+from typing import Any
 
-from benchmarks.peers import autograd_, by_hand, jax_, tapec_, tapec_tape
+from benchmarks.peers import (
+    autograd_,
+    by_hand,
+    c_,
+    casadi_,
+    drjit_,
+    jax_,
+    numba_,
+    pytensor_,
+    tapec_,
+    tapec_tape,
+    torch_,
+)
 
-PEERS: tuple[ModuleType, ...] = (tapec_, tapec_tape, by_hand, autograd_, jax_)
+PEERS: tuple[Any, ...] = (
+    tapec_,
+    tapec_tape,
+    c_,
+    by_hand,
+    jax_,
+    torch_,
+    torch_.Compiled,
+    pytensor_,
+    numba_,
+    casadi_,
+    drjit_,
+    autograd_,
+)

@@ -8,37 +8,46 @@ from benchmarks.timing import first, interleaved, show
 from benchmarks.workloads import WORKLOADS
 
 ABOUT = """\
-Median time of one call for value and gradient; in brackets the ratio to tapec. *by
-hand* is the gradient derived and written in NumPy with every buffer made beforehand (in
-plain Python for `rosen2`). Inputs are NumPy arrays; JAX's are on its device already."""
+Median time of one call for value and gradient; in brackets the ratio to tapec. *hand
+C* is the gradient derived and written in C (`-O3 -march=native -ffast-math`), *by hand*
+the same in NumPy with every buffer made beforehand (in plain Python for `rosen2`).
+Inputs are NumPy arrays; those of JAX, torch and Dr.Jit are their own already."""
 
 FIRST = """\
-The first call: trace, differentiate, optimize, compile, run. Importing comes before."""
+The first call and what prepares it: trace, differentiate, optimize, compile, run.
+Importing comes before."""
 
 
 def run(quick):
     peers = [peer for peer in PEERS if peer.available()]
-    rows, first_rows = [], []
+    rows, first_rows, ratios = [], [], {}
     for workload in WORKLOADS:
         print(f"  {workload.name}", flush=True)
-        cells, first_calls = row_of(workload, peers, 0.3 if quick else 3.0)
-        rows.append([f"`{workload.name}`", *cells])
-        first_rows.append([f"`{workload.name}`", *first_calls])
+        times, notes, first_calls = measured(workload, peers, 0.3 if quick else 3.0)
+        names = [peer.NAME for peer in peers]
+        rows.append([f"`{workload.name}`", *(cell(n, times, notes) for n in names)])
+        if "tapec" in times:
+            base = times["tapec"]
+            others = {n: t / base for n, t in times.items() if n != "tapec"}
+            ratios[workload.name] = others
+        first_rows.append(
+            [f"`{workload.name}`", *(first_calls.get(n, "-") for n in names)]
+        )
     columns = ["workload", *(peer.NAME for peer in peers)]
     return [
-        Table("Value and gradient", ABOUT, columns, rows),
+        Table("Value and gradient", ABOUT, columns, rows, ratios),
         Table("The first call", FIRST, columns, first_rows),
     ]
 
 
-def row_of(workload, peers, budget):
-    """A cell for each peer: its time, and that of its first call."""
+def measured(workload, peers, budget):
+    """By peer: seconds of a call, or a note why not, and the text of the first call."""
     args = workload.make()
     reference = copied(workload.by_hand(*args)())
     calls, notes, first_calls = {}, {}, {}
     for peer in peers:
         try:
-            call = peer.prepare(workload, args)
+            making, call = first(lambda peer=peer: peer.prepare(workload, args))
             if call is None:
                 continue
             took, result = first(call)
@@ -52,13 +61,9 @@ def row_of(workload, peers, budget):
             print(f"    {peer.NAME}: {wrong}", flush=True)
             continue
         calls[peer.NAME] = call
-        first_calls[peer.NAME] = show(took)
+        first_calls[peer.NAME] = show(making + took)
     times = {name: m.median for name, m in interleaved(calls, budget).items()}
-    names = [peer.NAME for peer in peers]
-    return (
-        [cell(name, times, notes) for name in names],
-        [first_calls.get(name, "-") for name in names],
-    )
+    return times, notes, first_calls
 
 
 def cell(name, times, notes):
