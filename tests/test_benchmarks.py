@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import timing
-from benchmarks.peers import by_hand, tapec_, tapec_tape
+from benchmarks.peers import by_hand, c_, tapec_, tapec_tape
 from benchmarks.report import Table, page
 from benchmarks.suites import SUITES
 from benchmarks.suites.peers import copied, difference
@@ -24,10 +24,10 @@ LARGE = ("bs1m", "gmm64_50", "mlp512")
         for w in WORKLOADS
     ],
 )
-def test_tapec_agrees_with_the_gradient_by_hand(workload):
+def test_tapec_and_c_agree_with_the_gradient_by_hand(workload):
     args = workload.make()
     wanted = copied(by_hand.prepare(workload, args)())
-    for peer in (tapec_, tapec_tape):
+    for peer in filter(lambda peer: peer.available(), (tapec_, tapec_tape, c_)):
         call = peer.prepare(workload, args)
         if call is not None:
             assert not difference(copied(call()), wanted, workload.rtol), peer.NAME
