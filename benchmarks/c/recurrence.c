@@ -1,4 +1,4 @@
-/* x <- r x (1 - x) + a sin x and the sum of all x; derivatives by x, r, a. */
+/* x <- r x (1 - x) + a sin x and the mean of all x; derivatives by x, r, a. */
 #include <math.h>
 
 double recurrence(long n, double x, double r, double a, double *restrict states,
@@ -13,7 +13,7 @@ double recurrence(long n, double x, double r, double a, double *restrict states,
     double bar = 0.0, bar_r = 0.0, bar_a = 0.0;
     for (long t = n - 1; t >= 0; t--) {
         double s = states[t];
-        bar += 1.0;
+        bar += 1.0 / n;
         bar_r += bar * s * (1.0 - s);
         bar_a += bar * sin(s);
         bar *= r * (1.0 - 2.0 * s) + a * cos(s);
@@ -21,5 +21,5 @@ double recurrence(long n, double x, double r, double a, double *restrict states,
     g[0] = bar;
     g[1] = bar_r;
     g[2] = bar_a;
-    return sum;
+    return sum / n;
 }

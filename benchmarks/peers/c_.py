@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.workloads.gmm import GAMMA, M, constant
+from benchmarks.workloads.recurrence import STEPS
 
 NAME = "hand C"
 SOURCES = Path(__file__).parents[1] / "c"
@@ -86,12 +87,11 @@ def logistic(w, b, x, y):
     return lambda: (call(*sizes, *rest), (gw, gb))
 
 
-def recurrence(*start):
+def recurrence(*numbers):
     call = function("recurrence", "recurrence")
-    *numbers, n = start
-    states, gradient = np.empty(n), np.empty(3)
+    states, gradient = np.empty(STEPS), np.empty(3)
     rest = [*map(ctypes.c_double, numbers), at(states), at(gradient)]
-    count = ctypes.c_long(n)
+    count = ctypes.c_long(STEPS)
     return lambda: (call(count, *rest), gradient)
 
 
