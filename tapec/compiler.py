@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from tapec import log, shared
-from tapec.dumping import Dump, dump_of
 from tapec.interpret import evaluate
 from tapec.ir import Function
 from tapec.passes import pipeline
@@ -85,7 +84,11 @@ class _Watch:
     """Tells files and log what becomes of one function."""
 
     def __init__(self, fn: Function) -> None:
-        self.dump: Dump | None = dump_of(fn)
+        self.dump: Any = None
+        if os.environ.get("TAPEC_DUMP"):
+            from tapec.dumping import Dump
+
+            self.dump = Dump(os.environ["TAPEC_DUMP"], fn)
         self.last = time.perf_counter()
 
     def stage(self, name: str, before: Function, after: Function) -> None:

@@ -8,7 +8,6 @@ dir/001-loss/kernel.ll           and kernel.s, for each different kernel
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,14 @@ from typing import Any
 from tapec.ir import Function
 from tapec.text import format_module
 
-__all__ = ["Dump", "dump_of"]
-
-
-def dump_of(fn: Function) -> Dump | None:
-    """The files of a program that is about to be made, if that is wanted."""
-    folder = os.environ.get("TAPEC_DUMP")
-    return Dump(_new_folder(Path(folder), fn.name), fn) if folder else None
+__all__ = ["Dump"]
 
 
 class Dump:
-    """The files of one program."""
+    """The files of one program, in a new folder inside `root`."""
 
-    def __init__(self, folder: Path, fn: Function) -> None:
-        self.folder = folder
+    def __init__(self, root: str, fn: Function) -> None:
+        self.folder = _new_folder(Path(root), fn.name)
         self._number = 0
         self._write(fn, "recorded")
 

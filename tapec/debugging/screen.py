@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import Literal
 
@@ -33,7 +32,11 @@ def width_of(wanted: int | None) -> int | None:
     """Columns to fill: as wanted, else those of the terminal; None: no limit."""
     if wanted is not None:
         return wanted
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def cut(text: str, width: int | None) -> str:

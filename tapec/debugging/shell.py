@@ -186,6 +186,16 @@ class Shell(cmd.Cmd):
         self.inspection.svg(path, stage="recorded")
         self.say(f"wrote {path}")
 
+    def do_asm(self, arg: str) -> None:
+        """asm [%N]: the instructions that compute a value, in its kernel."""
+        uid = self._current(arg).uid
+        lines = [
+            line
+            for line in self.inspection.asm(source=True).splitlines()
+            if f" ; %{uid} " in line
+        ]
+        self.say("\n".join(lines) or f"no instruction is of %{uid} alone; see why")
+
     def do_up(self, arg: str) -> None:
         """up: look at the op that runs this body."""
         self._move(1)

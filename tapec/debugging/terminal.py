@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from tapec.debugging.screen import Colour, colours, width_of
@@ -87,6 +86,8 @@ class Terminal:
             before, after = names[names.index(stage) - 1], stage
         else:
             raise KeyError(f"no pass {stage!r}; there are {', '.join(names[1:])}")
+        import difflib
+
         lines = difflib.unified_diff(
             self.text(before).splitlines(),
             self.text(after).splitlines(),

@@ -86,11 +86,11 @@ def test_what_is_asked():
     answers, result = session(
         loss, X, W, uid=3,
         commands=["p", "p %x", "p %2 + %x[1]", "p %99", "p %4", "i", "u", "back", "l",
-                  "w", "why", "tree", "b", "b op sum", "clear 1", "b what", "nonsense",
-                  "c"],
+                  "w", "why", "asm", "asm %4", "tree", "b", "b op sum", "clear 1",
+                  "b what", "nonsense", "c"],
     )  # fmt: skip
-    (_, p, x, expression, none, early, i, u, back, listed, w, why, tree, b, more,
-     _, wrong, nonsense, _) = answers  # fmt: skip
+    (_, p, x, expression, none, early, i, u, back, listed, w, why, asm, none_of,
+     tree, b, more, _, wrong, nonsense, _) = answers  # fmt: skip
     spread = "f64[2]: min 1  max 20.09  mean 10.54  █▁▁▁▁▁▁▁▁▁▁█"
     assert p == f"{spread}\n[ 1.         20.08553692]"
     assert x.splitlines()[1] == "[0. 1.]"
@@ -103,6 +103,8 @@ def test_what_is_asked():
     assert "-> %2: f64[2] = multiply %x, %w" in listed.splitlines()
     assert w.startswith("@loss: %3: f64[2] = exp %2\n  FILE, in loss")
     assert "is computed in kernel" in why
+    assert "; %2 multiply  " in asm.splitlines()[0]
+    assert none_of == "no instruction is of %4 alone; see why"
     assert tree.splitlines()[0].startswith("%2 = multiply")
     assert b == "0: uid 3"
     assert more == "0: uid 3\n1: op sum"
