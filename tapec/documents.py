@@ -35,18 +35,21 @@ def document(
 ) -> dict[str, Any]:
     """The document of a program.
 
-    graphs: one `tapec-graph/1` per stage. program: the native one, for its code, steps
-    and memory. columns: further numbers per op, such as measured times.
+    graphs: one `tapec-graph/1` per stage, the same object where nothing changed.
+    program: the native one, for its code, steps and memory. columns: further numbers
+    per op, such as measured times.
     """
-    stages = [
-        {
-            "name": stage.name,
-            "graph": graph,
-            "text": _text(stage.function),
-            "replaced": [list(line) for line in stage.replaced],
-        }
-        for stage, graph in zip(log, graphs, strict=True)
-    ]
+    stages: list[dict[str, Any]] = []
+    for stage, graph in zip(log, graphs, strict=True):
+        same = bool(stages) and graph is stages[-1]["graph"]
+        stages.append(
+            {
+                "name": stage.name,
+                "graph": graph,
+                "text": stages[-1]["text"] if same else _text(stage.function),
+                "replaced": [list(line) for line in stage.replaced],
+            }
+        )
     return {
         "name": log[0].function.name,
         "stages": stages,

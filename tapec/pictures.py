@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapec.documents import Columns, document, kernels_by_stage
 from tapec.ir import Function
+from tapec.tracing import collector_off
 
 if TYPE_CHECKING:
     from tapec.inspect import Stage
@@ -109,16 +110,27 @@ class Pictures:
         kernel. columns: further numbers, as name -> stage -> uid -> number.
         """
         from tapec.viz.explorer import page
-        from tapec.viz.graph import Memo, from_function
 
-        memo = Memo()
-        graphs = [
-            from_function(stage.function, placed=placed, memo=memo)
-            for stage, placed in zip(self.log, kernels_by_stage(self.log), strict=True)
-        ]
         known = self._columns(values, time) | dict(columns or {})
         program = self._sized_program() if native else None
-        return _written(path, page(document(self.log, graphs, program, known)))
+        with collector_off():
+            text = page(document(self.log, self._graphs(), program, known))
+        return _written(path, text)
+
+    def _graphs(self) -> list[Any]:
+        """The graph of each stage; the one before where a pass changed nothing."""
+        from tapec.viz.graph import Memo, from_function
+
+        memo, graphs = Memo(), list[Any]()
+        before: Any = None
+        for stage, placed in zip(self.log, kernels_by_stage(self.log), strict=True):
+            fn = stage.function
+            if before is not None and (fn.ops, fn.results) == before:
+                graphs.append(graphs[-1])
+            else:
+                graphs.append(from_function(fn, placed=placed, memo=memo))
+            before = fn.ops, fn.results
+        return graphs
 
     def _sized_program(self) -> Any:
         """The native program; where sizes are symbols, that for the inspected ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tapec.viz.graph import Arg, Node
 
@@ -63,9 +64,27 @@ class Label:
 
 
 def label_of(node: Node, tag: str = "", note: str = "") -> Label:
-    title = short(node["op"] or node["name"] or f"%{node['uid']}", WIDEST)
-    name = short(node["name"], 14) if node["op"] else ""
+    title = node["op"] or node["name"] or f"%{node['uid']}"
+    name = node["name"] if node["op"] else ""
+    type_ = "" if node["kind"] == "effect" else node["type"]
+    parameter = node["kind"] == "param"
     operands, attrs = operands_text(node), attrs_text(node)
+    return fitted(name, title, operands, attrs, type_, tag, note, parameter)
+
+
+@lru_cache(maxsize=8192)
+def fitted(
+    name: str,
+    title: str,
+    operands: str,
+    attrs: str,
+    type_: str,
+    tag: str,
+    note: str,
+    parameter: bool,
+) -> Label:
+    """The lines cut to what fits, and their size; the same again for the same texts."""
+    title, name = short(title, WIDEST), short(name, 14)
     detail = " ".join(filter(None, (operands, attrs)))
     more = ""
     if columns(detail) > WIDEST - columns(name) - columns(title):
@@ -73,14 +92,14 @@ def label_of(node: Node, tag: str = "", note: str = "") -> Label:
     if columns(detail) > WIDEST - columns(name) - columns(title):
         detail, more = "", " ".join(filter(None, (operands, attrs)))
     more = short(more, WIDEST + 4)
-    type_ = "" if node["kind"] == "effect" else short(node["type"], WIDEST + 4)
+    type_ = short(type_, WIDEST + 4)
     tag, note = short(tag, WIDEST), short(note, WIDEST + 4)
     first = columns(title) * BOLD + (columns(detail) + 1) * MONO * bool(detail)
     first += (columns(name) + 3) * MONO * bool(name)
     small = [columns(text) * SMALL for text in (more, type_, note)]
     width = max(first, columns(tag) * BOLD + 18, *small)
     lines = 1 + sum(map(bool, (more, type_, tag, note)))
-    width = max(56.0, width + 2 * PAD + 4 * (node["kind"] == "param"))
+    width = max(56.0, width + 2 * PAD + 4 * parameter)
     return Label(
         name, title, detail, more, type_, tag, note, round(width), lines * LINE + 10.0
     )

@@ -7,6 +7,7 @@ Nothing is installed for it: messages are JSON, ended by a zero byte, on descrip
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -30,6 +31,9 @@ FLAGS = (
     "--force-device-scale-factor=1",
     "--remote-debugging-pipe",
 )
+
+
+CODES = {"Escape": 27, "Enter": 13, "Tab": 9, "Backspace": 8}
 
 
 def executable():
@@ -141,6 +145,8 @@ class Page:
         for key in keys:
             text = {"text": key} if len(key) == 1 else {}
             text = {"text": "\r"} if key == "Enter" else text
+            if key in CODES:
+                text["windowsVirtualKeyCode"] = CODES[key]
             self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
             self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
@@ -177,22 +183,29 @@ class Page:
         return base64.b64decode(answer["data"])
 
 
+def high(descriptor):
+    """The same pipe under a number that is not 3 or 4."""
+    found = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(descriptor)
+    return found
+
+
 @contextmanager
 def browser():
     """A page in a browser of its own."""
-    to_read, to_write = os.pipe()
-    from_read, from_write = os.pipe()
+    to_read, to_write = map(high, os.pipe())
+    from_read, from_write = map(high, os.pipe())
+
+    def connect():
+        os.dup2(to_read, 3)
+        os.dup2(from_write, 4)
+
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         command = [executable(), *FLAGS, f"--user-data-dir={home}", "about:blank"]
         process = subprocess.Popen(
-            [
-                "/bin/sh",
-                "-c",
-                f'exec "$@" 3<&{to_read} 4>&{from_write}',
-                "sh",
-                *command,
-            ],
-            pass_fds=(to_read, from_write),
+            command,
+            preexec_fn=connect,  # noqa: PLW1509 (two calls of dup2)
+            pass_fds=(3, 4),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -223,7 +223,8 @@ def test_what_goes_into_kernels_and_tiles_stays_the_same_value():
         union = Union(graphs_of(seen))
         before = set(union.frames[names.index("dce")].order)
         after = set(union.frames[-1].order)
-        assert after <= before
+        new = {union.values[n].node["op"] for n in after - before}
+        assert new <= {"reshape"}
         assert len(after) > 15
 
 

@@ -7,9 +7,10 @@ import pytest
 from samples import Builder, f64, here, mlp, prim, small
 
 from tapec.ir import ArrayType, Constant, Dim, Function, Meta, TupleType, Value
-from tapec.viz.graph import SCHEMA, attr_text, from_function, validate
+from tapec.viz.graph import SCHEMA, from_function, validate
 from tapec.viz.kernels import opened
 from tapec.viz.networkx import from_networkx, to_networkx
+from tapec.viz.nodes import attr_text
 
 
 def by_uid(graph):

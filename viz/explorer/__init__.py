@@ -22,10 +22,14 @@ from tapec.viz.theme import DARK, LIGHT, MONO, SANS
 
 __all__ = ["page"]
 
-SCRIPTS = (
-    ("program", "dom", "state", "list", "place", "wires", "layout", "groups")
-    + ("colours", "paint", "camera", "looks", "frames", "view", "minimap", "search")
-    + ("source", "texts", "passes", "details", "steps", "keys", "split", "app", "main")
+SCRIPTS = tuple(
+    name
+    for line in (
+        "program dom state list grid place wires layout groups colours paint camera",
+        "looks frames edges view minimap search source texts passes details steps",
+        "keys split app main",
+    )
+    for name in line.split()
 )
 """In the order of their imports."""
 

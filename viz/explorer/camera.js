@@ -1,6 +1,6 @@
 // Which part of the plane is seen, and how it is moved by pointer and wheel.
 
-const LEAST = 0.005;
+const LEAST = 0.0003;
 const MOST = 4;
 
 /** A point (x, y) of the plane is at (x * k + this.x, y * k + this.y) of the canvas. */
@@ -40,6 +40,24 @@ export class Camera {
 
   touched() {
     this.moving = performance.now();
+    this.changed();
+    this.rested?.();
+  }
+
+  /** The middle of what is seen, and the scale, for the address. */
+  get place() {
+    const [x, y] = this.inPlane([this.canvas.clientWidth / 2, this.canvas.clientHeight / 2]);
+    return [x, y].map((c) => c.toFixed(1)).concat(this.k.toPrecision(4)).join();
+  }
+
+  /** Goes to the place of an address, if it has one. */
+  go(address) {
+    const found = /[#&]at=(-?[\d.]+),(-?[\d.]+),([\d.e-]+)/.exec(address);
+    const [x, y, k] = found ? found.slice(1).map(Number) : [];
+    if (![x, y, k].every(Number.isFinite) || k <= 0) return;
+    this.k = Math.min(Math.max(k, LEAST), MOST);
+    this.x = this.canvas.clientWidth / 2 - x * this.k;
+    this.y = this.canvas.clientHeight / 2 - y * this.k;
     this.changed();
   }
 

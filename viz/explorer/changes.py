@@ -45,7 +45,9 @@ def changes_of(union: Union, stage: int, entry: Mapping[str, Any]) -> list[Chang
             continue
         target, reason = became.find(values[number].uid)
         if target is None:
-            reason = reason or DROPPED.get(name, f"{name} has no use for it")
+            reason = reason or DROPPED.get(
+                name, f"the program after {name} does without it"
+            )
             changes[number] = Change(REMOVED, number, -1, reason)
             continue
         new = values[target].born == stage

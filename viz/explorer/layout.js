@@ -1,6 +1,7 @@
 // From items and edges to boxes and routes: the mirror, forward down, gradient up.
-import { Grid, arrange } from "./place.js";
-import { MARGIN, Wiring } from "./wires.js";
+import { Grid } from "./grid.js";
+import { arrange } from "./place.js";
+import { MARGIN, Wiring, edgeKey } from "./wires.js";
 
 const PAD = 11;
 
@@ -30,6 +31,15 @@ export class Layout {
     }));
     this.wiring.settle(this.boxes);
     this.ports = this.assignPorts(edges);
+  }
+
+  /** Calls `each` with the items that may be between two heights. */
+  within(from, to, each) {
+    const { top, bottom } = this.wiring;
+    this.byLevel ??= byLevel(this.items, top.length);
+    for (let level = first(bottom, from); level < top.length && top[level] <= to; level++) {
+      this.byLevel[level].forEach(each);
+    }
   }
 
   /** Shifts the blocks beside each other; returns the width. */
@@ -72,24 +82,24 @@ export class Layout {
       const step = Math.min(18, (box.w - 2 * PAD) / sources.length);
       const start = box.x - (step * (sources.length - 1)) / 2;
       sources.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-      sources.forEach(([, src], k) => ports.set(`${src},${dst}`, start + step * k));
+      sources.forEach(([, src], k) => ports.set(edgeKey(src, dst), start + step * k));
     }
     return ports;
   }
 
   /**
    * The pieces of the edges from `src` to `readers`; what several share occurs once.
-   * A piece: {points, curved, tip: whether it ends in an arrow}.
+   * A piece: {points, curved: whether smooth, tip: whether it ends in an arrow}.
    */
   pieces(src, readers) {
     const found = [];
     const lane = this.grid.lanes.get(src);
     const near = [];
     for (const dst of readers) {
-      if (lane && isWithin(this.items[src], this.items[dst]) && this.ports.has(`${src},${dst}`)) {
+      if (lane && isWithin(this.items[src], this.items[dst]) && this.ports.has(edgeKey(src, dst))) {
         near.push(dst);
       } else {
-        found.push({ points: this.wiring.route(src, dst, this.boxes), curved: false, tip: true });
+        found.push(...cut(this.wiring.route(src, dst, this.boxes)));
       }
     }
     if (near.length) this.addLane(src, lane, near, found);
@@ -99,22 +109,22 @@ export class Layout {
   addLane(src, lane, readers, found) {
     const { top, bottom } = this.wiring;
     const up = this.items[src].phase % 2;
-    const [first, last] = up ? [top, bottom] : [bottom, top];
+    const [leave, arrive] = up ? [top, bottom] : [bottom, top];
     const box = this.boxes[src];
     const { x, level } = this.grid;
     const edge = (b, out) => b.y + ((up ? -1 : 1) * (out ? b.h : -b.h)) / 2;
-    found.push({ points: [[box.x, edge(box, true)], [box.x, first[level[src]]]], curved: true });
+    found.push({ points: [[box.x, edge(box, true)], [box.x, leave[level[src]]]], curved: true });
     let reached = 1;
-    const exit = (k) => [x[lane[k]], first[level[lane[k]]]];
+    const exit = (k) => [x[lane[k]], leave[level[lane[k]]]];
     for (const dst of [...readers].sort((a, b) => this.grid.reach(src, a) - this.grid.reach(src, b))) {
       const steps = this.grid.reach(src, dst);
       for (; reached < steps; reached++) {
-        const entry = [x[lane[reached]], last[level[lane[reached]]]];
+        const entry = [x[lane[reached]], arrive[level[lane[reached]]]];
         found.push({ points: [exit(reached - 1), entry, exit(reached)], curved: true });
       }
-      const port = this.ports.get(`${src},${dst}`);
+      const port = this.ports.get(edgeKey(src, dst));
       const goal = this.boxes[dst];
-      const way = [exit(steps - 1), [port, last[this.items[dst].level]], [port, edge(goal, false)]];
+      const way = [exit(steps - 1), [port, arrive[this.items[dst].level]], [port, edge(goal, false)]];
       found.push({ points: way, curved: true, tip: true });
     }
   }
@@ -125,6 +135,36 @@ function squeezed(items) {
   const used = [...new Set(items.map((item) => item.level))].sort((a, b) => a - b);
   const number = new Map(used.map((level, k) => [level, k]));
   return items.map((item) => ({ ...item, level: number.get(item.level) }));
+}
+
+/** A wire in pieces: its ends, and the long way between them. */
+function cut(points) {
+  const [, , [x, from], [, to]] = points;
+  const bend = from < to ? 12 : -12;
+  if (points.length < 6 || Math.abs(to - from) < 100) return [{ points, tip: true }];
+  const [leave, arrive] = [[x, from + bend], [x, to - bend]];
+  return [
+    { points: [...points.slice(0, 3), leave] },
+    { points: [leave, arrive] },
+    { points: [arrive, ...points.slice(3)], tip: true },
+  ];
+}
+
+function byLevel(items, levels) {
+  const found = Array.from({ length: levels }, () => []);
+  items.forEach((item, i) => found[item.level].push(i));
+  return found;
+}
+
+/** The first place of an ascending list that is not below `least`. */
+function first(list, least) {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle] < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Whether an edge follows the flow of one phase. */

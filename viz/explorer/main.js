@@ -41,10 +41,16 @@ async function start() {
   splitters(byId("page"));
   controls(app);
   state.on((changed, origin) => followed(app, panes, changed, origin));
-  const kept = () => state.set(state.read(location.hash, limits), "address");
   Object.assign(state, state.read(location.hash, limits));
+  const at = location.hash;
   followed(app, panes, new Set(Object.keys(state.plain)), "start");
-  addEventListener("hashchange", kept);
+  view.camera.go(at);
+  view.camera.rested = () => address(app);
+  addEventListener("hashchange", () => {
+    const wanted = location.hash;
+    state.set(state.read(wanted, limits), "address");
+    view.camera.go(wanted);
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => view.update());
   byId("page").dataset.ready = "yes";
   window.tapec = { program, state, view, app };
@@ -58,11 +64,16 @@ function firstStage(program) {
 
 // --- following the state
 
+/** The fields that say what the graph shows. */
+const SHOWN = ["stage", "fn", "fold", "by", "over", "diff", "focus", "around", "theme"];
+
 function followed(app, panes, changed, origin) {
   const { state, view } = app;
   if (changed.has("theme")) document.documentElement.dataset.theme = state.theme;
-  const anew = view.update();
+  const anew = origin === "start" || SHOWN.some((field) => changed.has(field)) ? view.update() : false;
+  if (!anew) view.ask();
   if (changed.has("q") || changed.has("stage") || changed.has("fn")) searched(app, changed);
+  tabs(state);
   for (const pane of panes) pane.update(changed, origin);
   if (anew || origin === "start") view.start();
   if (changed.has("sel") && state.sel.length) {
@@ -72,13 +83,20 @@ function followed(app, panes, changed, origin) {
   } else if (anew && state.sel.length) {
     view.reveal(state.sel);
   }
-  tabs(state);
   toolbar(app);
-  try {
-    history.replaceState(null, "", `#${state.hash}`);
-  } catch {
-    // a frame without an address of its own
-  }
+  address(app);
+}
+
+/** The state and the part of the graph that is seen. */
+function address({ state, view }) {
+  clearTimeout(view.addressed);
+  view.addressed = setTimeout(() => {
+    try {
+      history.replaceState(null, "", `#${[state.hash, `at=${view.camera.place}`].filter(Boolean).join("&")}`);
+    } catch {
+      // a frame without an address of its own
+    }
+  }, 80);
 }
 
 function searched({ program, state, view }, changed) {

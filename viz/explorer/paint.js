@@ -20,7 +20,7 @@ export class Painter {
     this.bottom = this.top + height / camera.k;
   }
 
-  sees(x0, y0, x1, y1) {
+  sees({ x0, y0, x1, y1 }) {
     return x1 >= this.left && x0 <= this.right && y1 >= this.top && y0 <= this.bottom;
   }
 
@@ -40,16 +40,16 @@ export class Painter {
   trace(pieces) {
     const { c } = this;
     const fine = this.k > 0.2;
+    const tips = [];
     c.beginPath();
-    for (const piece of pieces) {
-      if (this.sees(...piece.bounds)) this.path(piece, fine);
-    }
+    pieces.within(this.top, this.bottom, (piece) => {
+      if (!this.sees(piece)) return;
+      this.path(piece, fine);
+      if (fine && piece.tip) tips.push(piece.points);
+    });
     c.stroke();
-    if (!fine) return;
     c.beginPath();
-    for (const piece of pieces) {
-      if (piece.tip && this.sees(...piece.bounds)) this.tip(piece.points);
-    }
+    for (const points of tips) this.tip(points);
     c.fill();
   }
 
@@ -93,7 +93,7 @@ export class Painter {
     c.fillStyle = fill;
     if (this.k < 0.25) {
       c.fillStyle = look.selected ? colours.select : look.colour?.fill ?? colours[base];
-      c.fillRect(x, y, box.w, box.h);
+      c.fillRect(x, y, Math.max(box.w, 1 / this.k), Math.max(box.h, 1 / this.k));
       c.globalAlpha = 1;
       return;
     }
@@ -207,9 +207,10 @@ export class Painter {
   }
 
   /** A frame around an open group. */
-  frame({ x0, y0, x1, y1, title }) {
+  frame(area) {
     const { c, colours } = this;
-    if (!this.sees(x0, y0, x1, y1)) return;
+    if (!this.sees(area)) return;
+    const { x0, y0, x1, y1, title } = area;
     c.beginPath();
     c.roundRect(x0, y0, x1 - x0, y1 - y0, 8);
     c.fillStyle = colours["scope-fill"];

@@ -29,7 +29,7 @@ KINDS = ("param", "op", "const", "effect")
 def compressed(data: Any) -> str:
     """JSON, deflated, as base64."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return base64.b64encode(zlib.compress(text.encode(), 7)).decode()
 
 
 def payload(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,57 +133,66 @@ class Places:
         return len(before.encode("utf-16-le")) // 2
 
 
+COLUMNS = (
+    ("uid", "op", "name", "kind", "type", "attrs", "bytes", "gradient", "scope")
+    + ("place", "primal", "born", "died", "function", "bodies", "operands")
+    + ("phase", "level", "width", "height", "title", "detail", "more", "tag")
+)
+
+
 def values_of(union: Union, strings: Strings, places: Places) -> dict[str, list[Any]]:
     """The columns. operands: what each value reads in the stage it is born in;
     changed: [value, stage, operands] where that changes."""
     arrangement: dict[int, Placed] = {}
     for number in range(len(union.functions)):
         arrangement.update(arranged(union, number))
-    last = len(union.frames)
-    columns: dict[str, list[Any]] = {}
-    changed: list[Any] = []
-    for number, value in enumerate(union.values):
-        function = union.functions[value.function]
-        for name, entry in row(value, arrangement[number], strings, places).items():
-            columns.setdefault(name, []).append(entry)
-        died = value.died if value.died >= 0 else last
-        if value.function:
-            died = function.last + 1
-        columns.setdefault("died", []).append(died)
-        for stage, refs in value.operands[1:]:
-            changed.append([number, stage, refs])
-    columns["changed"] = changed
-    return columns
+    rows = [
+        row(union, value, arrangement[number], strings, places)
+        for number, value in enumerate(union.values)
+    ]
+    found = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    found["changed"] = [
+        [number, stage, refs]
+        for number, value in enumerate(union.values)
+        for stage, refs in value.operands[1:]
+    ]
+    return found
 
 
-def row(value: Value, placed: Placed, strings: Strings, places: Places) -> Any:
+def row(
+    union: Union, value: Value, placed: Placed, strings: Strings, places: Places
+) -> tuple[Any, ...]:
     node, (item, label) = value.node, placed
     index = strings.index
-    return {
-        "uid": -1 if value.uid is None else value.uid,
-        "op": index(node["op"]),
-        "name": index(node["name"]),
-        "kind": KINDS.index(node["kind"]),
-        "type": index(node["type"]),
-        "attrs": index(attributes(node)),
-        "bytes": -1 if node["bytes"] is None else node["bytes"],
-        "gradient": int(node["half"] == "gradient"),
-        "scope": index(node["scope"]),
-        "place": places.index(node["loc"]),
-        "primal": -1 if item.node["primal"] is None else item.node["primal"],
-        "born": value.born,
-        "function": value.function,
-        "bodies": [[key, number] for key, number in value.bodies],
-        "operands": value.operands[0][1],
-        "phase": item.phase,
-        "level": item.level,
-        "width": label.width,
-        "height": label.height,
-        "title": index(label.title),
-        "detail": index(label.detail),
-        "more": index(label.more),
-        "tag": index(label.tag),
-    }
+    died = value.died if value.died >= 0 else len(union.frames)
+    if value.function:
+        died = union.functions[value.function].last + 1
+    return (
+        -1 if value.uid is None else value.uid,
+        index(node["op"]),
+        index(node["name"]),
+        KINDS.index(node["kind"]),
+        index(node["type"]),
+        index(attributes(node)),
+        -1 if node["bytes"] is None else node["bytes"],
+        int(node["half"] == "gradient"),
+        index(node["scope"]),
+        places.index(node["loc"]),
+        -1 if item.node["primal"] is None else item.node["primal"],
+        value.born,
+        died,
+        value.function,
+        [[key, number] for key, number in value.bodies],
+        value.operands[0][1],
+        item.phase,
+        item.level,
+        label.width,
+        label.height,
+        index(label.title),
+        index(label.detail),
+        index(label.more),
+        index(label.tag),
+    )
 
 
 def attributes(node: Node) -> str:

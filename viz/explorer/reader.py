@@ -30,10 +30,20 @@ class Reader:
     def read(self, graph: Graph) -> Frame:
         frame = self.frame
         frame.graph = graph
+        values = self.union.values
         for node in graph["nodes"]:
-            if not self.is_inner(node, frame):
-                uid = node["uid"]
-                frame.place[uid] = self.value(uid, node, self.alive.get(uid), frame)
+            uid = node["uid"]
+            number = self.alive.get(uid)
+            if (
+                number is not None
+                and values[number].node is node
+                and not node.get("bodies")
+            ):
+                self.met.add(number)  # as it was
+                frame.order.append(number)
+                frame.place[uid] = number
+            elif not self.is_inner(node, frame):
+                frame.place[uid] = self.value(uid, node, number, frame)
         refs = [frame.place[uid] for uid in graph["results"]]
         frame.results = [ref for ref in refs if isinstance(ref, int)]
         return frame
@@ -44,9 +54,9 @@ class Reader:
         if body is not None:
             self.open(node, body, starts, around)
             return True
-        outputs = None
-        if node["op"] == "item" and node["args"]:
-            outputs = around.outputs.get(node["args"][0].get("uid", -1))
+        if node["op"] != "item":
+            return False
+        outputs = around.outputs.get(node["args"][0].get("uid", -1))
         if outputs is None:
             return False
         index = next((int(t) for t in node["attrs"].values() if t.isdigit()), 0)
@@ -59,13 +69,15 @@ class Reader:
         operands = iter([START] * starts + refs_of(node, around.place))
         inside = around.inside[uid] = Frame(graph=body)
         members = around.members[uid] = []
+        origins = {inner: before for inner, before in node.get("origins", ())}
         for place, each in enumerate(body["nodes"]):
             if each["kind"] == "param":
                 inside.place[each["uid"]] = next(operands)
             elif self.is_inner(each, inside):
                 members += inside.members.get(each["uid"], ())
             else:
-                ref = self.inner(each, inside, (self.function, uid, place))
+                origin = origins.get(each["uid"])
+                ref = self.inner(each, origin, inside, (self.function, uid, place))
                 inside.place[each["uid"]] = ref
                 if isinstance(ref, int):
                     members.append(ref)
@@ -73,7 +85,9 @@ class Reader:
         if node["dtype"] != "tuple":
             around.place[uid] = outputs[0]
 
-    def inner(self, node: Node, inside: Frame, place: tuple[int, ...]) -> Ref:
+    def inner(
+        self, node: Node, origin: int | None, inside: Frame, place: tuple[int, ...]
+    ) -> Ref:
         """An op of a kernel: the value that it was, or a new one.
 
         An accumulation stands for what is accumulated.
@@ -81,7 +95,6 @@ class Reader:
         refs = refs_of(node, inside.place)
         if START in refs:
             return next((ref for ref in refs if ref != START), START)
-        origin = node.get("origin")
         if origin is not None:
             found = self.value(origin, node, self.alive.get(origin), inside)
         else:
@@ -122,7 +135,9 @@ class Reader:
 
 def opened_body(node: Node) -> tuple[Graph | None, int]:
     """The body of a kernel or loop over tiles, and how many accumulators it has."""
-    body = node.get("bodies", {}).get("body")
+    if "bodies" not in node:
+        return None, 0
+    body = node["bodies"].get("body")
     if node["op"] == "tile" and body is not None:
         params = sum(inner["kind"] == "param" for inner in body["nodes"])
         return body, params - len(node["args"])

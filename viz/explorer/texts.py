@@ -22,9 +22,15 @@ class Texts:
         self.lines: list[str] = []
         self.values: list[list[int]] = []
         self._known: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._last: tuple[Sequence[Part], list[int]] = [], []
 
     def rows(self, stage: int, parts: Sequence[Part]) -> list[int]:
         """The lines of a stage as runs: first line, how many, first line, ..."""
+        if parts is not self._last[0]:
+            self._last = parts, self._rows(stage, parts)
+        return self._last[1]
+
+    def _rows(self, stage: int, parts: Sequence[Part]) -> list[int]:
         found: list[int] = []
         for part in reversed(parts):  # the program first, then what it calls
             if found:
@@ -41,6 +47,8 @@ class Texts:
     def behind(self, stage: int, part: Part, parts: Sequence[Part]) -> Any:
         """A function: the values behind a uid of a function of the text."""
         frames = self.frames(stage, part, parts)
+        if len(frames) == 1:
+            return frames[0].values_of
 
         def found(uid: int) -> list[int]:
             values = [n for frame in frames for n in frame.values_of(uid)]

@@ -16,6 +16,8 @@ from tapec.viz.graph import Graph, Node
 
 __all__ = ["Union"]
 
+VIEWS = ("broadcast_to", "reshape")
+
 
 class Union:
     """All values of the stages of a program.
@@ -43,6 +45,11 @@ class Union:
 
     def _add(self, stage: int, graph: Graph) -> None:
         before = self.frames[-1] if self.frames else Frame()
+        if graph is before.graph:
+            self.frames.append(before)
+            for function in self.functions:
+                function.last += function.last == stage - 1
+            return
         if stage == 0:
             self.functions.append(Function(graph["name"], Frame(), [], 0, 0))
         program = self.functions[0]
@@ -88,12 +95,10 @@ class Union:
         return self._alike.get(self._key(node, refs))
 
     def _key(self, node: Node, refs: list[Ref]) -> Any:
-        """Operands are seen through broadcasts: kernels do without them."""
+        """Operands are seen through views: kernels do without them, or with others."""
         sources = []
         for ref in refs:
-            while (
-                isinstance(ref, int) and self.values[ref].node["op"] == "broadcast_to"
-            ):
+            while type(ref) is int and self.values[ref].node["op"] in VIEWS:
                 ref = self.values[ref].operands[-1][1][0]
             sources.append(ref)
         return node["op"], tuple(node["attrs"].items()), tuple(sources)

@@ -1,6 +1,7 @@
 // The graph pane: what is drawn for the present state.
 import { Camera } from "./camera.js";
 import { Overlay, themeColours } from "./colours.js";
+import { Edges } from "./edges.js";
 import { around, framesAround } from "./frames.js";
 import { epochs, itemsOf, repeated, valuesOf } from "./groups.js";
 import { Layout } from "./layout.js";
@@ -44,42 +45,16 @@ export class View {
       this.values = valuesOf(this.program, state, this.starts);
       Object.assign(this, itemsOf(this.program, this.values, state));
       this.layout = new Layout(this.items, this.edges);
+      this.repeats = null;
       this.frames = framesAround(this.program, state, this.items, this.edges, this.layout);
     }
     this.overlay = state.over ? new Overlay(this.program, state.over) : null;
     this.colours = themeColours();
     this.looking.overlay = this.overlay;
     this.looks = this.items.map((item) => this.looking.look(item));
-    this.pieces = this.piecesOf();
+    this.drawnEdges = new Edges(this);
     this.ask();
     return anew;
-  }
-
-  /** The edges of this stage in pieces, by flow. */
-  piecesOf() {
-    const { program, state } = this;
-    const readers = new Map();
-    for (const value of this.values) {
-      if (!this.looking.isShown(value)) continue;
-      const dst = this.itemOf.get(value);
-      const stage = this.looking.isGhost(value) ? state.stage - 1 : state.stage;
-      for (const ref of program.operands(value, state.fn ? program.last : stage)) {
-        const src = this.itemOf.get(ref);
-        if (src === undefined || src === dst || !this.looks[src]) continue;
-        if (!readers.has(src)) readers.set(src, new Map());
-        const flow = program.v.gradient[value] * 2 + program.v.gradient[ref];
-        readers.get(src).set(dst, ["forward", "update", "saved", "gradient"][flow]);
-      }
-    }
-    const found = { saved: [], forward: [], gradient: [], update: [] };
-    this.readers = readers;
-    for (const [src, targets] of readers) {
-      for (const flow of Object.keys(found)) {
-        const own = [...targets].filter(([, f]) => f === flow).map(([dst]) => dst);
-        if (own.length) found[flow].push(...bounded(this.layout.pieces(src, own)));
-      }
-    }
-    return found;
   }
 
   // --- drawing
@@ -90,13 +65,14 @@ export class View {
     requestAnimationFrame(() => {
       this.asked = false;
       const busy = performance.now() - this.camera.moving < 90;
-      if (busy && this.cost > PATIENCE && this.bitmap) this.shift();
+      if (busy && this.cost > PATIENCE) this.shift();
       else this.draw();
     });
   }
 
   /** While the view moves, a large picture is moved as it is and drawn afterwards. */
   shift() {
+    this.bitmap ??= this.copy();
     const { context: c, camera, bitmap, colours } = this;
     const ratio = devicePixelRatio || 1;
     const scale = camera.k / bitmap.k;
@@ -110,7 +86,7 @@ export class View {
   }
 
   draw() {
-    if (!this.layout || !this.canvas.width) return;
+    if (!this.drawnEdges || !this.canvas.width) return;
     const start = performance.now();
     const ratio = devicePixelRatio || 1;
     const { context: c, camera, colours } = this;
@@ -122,13 +98,16 @@ export class View {
     const painter = new Painter(c, colours, camera, w, h);
     this.paint(painter);
     this.cost = performance.now() - start;
-    if (this.cost > PATIENCE) {
-      const image = document.createElement("canvas");
-      [image.width, image.height] = [this.canvas.width, this.canvas.height];
-      image.getContext("2d").drawImage(this.canvas, 0, 0);
-      this.bitmap = { image, x: camera.x, y: camera.y, k: camera.k };
-    }
+    this.bitmap = null;
+    this.last = { x: camera.x, y: camera.y, k: camera.k };
     this.drawn?.(camera);
+  }
+
+  copy() {
+    const image = document.createElement("canvas");
+    [image.width, image.height] = [this.canvas.width, this.canvas.height];
+    image.getContext("2d").drawImage(this.canvas, 0, 0);
+    return { image, ...this.last };
   }
 
   paint(painter) {
@@ -137,10 +116,10 @@ export class View {
     const found = this.found?.size ? this.found : null;
     for (const frame of this.frames) painter.frame(frame);
     this.axes(painter);
-    for (const [flow, pieces] of Object.entries(this.pieces)) painter.edges(pieces, flow);
-    layout.boxes.forEach((box, i) => {
-      const look = this.looks[i];
-      if (!look || !painter.sees(box.x - box.w, box.y - box.h, box.x + box.w, box.y + box.h)) return;
+    this.drawnEdges.forEach((flow, pieces) => painter.edges(pieces, flow));
+    layout.within(painter.top, painter.bottom, (i) => {
+      const [look, box] = [this.looks[i], layout.boxes[i]];
+      if (!look || box.x + box.w < painter.left || box.x - box.w > painter.right) return;
       const item = items[i];
       look.selected = chosen.has(i);
       look.dim = found && !look.selected && !item.values.some((value) => found.has(value));
@@ -183,11 +162,15 @@ export class View {
     c.strokeStyle = colours.select;
     c.fillStyle = colours.select;
     c.lineWidth = Math.max(2.2, 1 / painter.k);
-    if (chosen.size > 40) return;
-    for (const [src, targets] of this.readers) {
-      const near = [...targets.keys()].filter((dst) => chosen.has(src) || chosen.has(dst));
-      if (near.length) painter.trace(bounded(this.layout.pieces(src, near)));
+    if (!chosen.size || chosen.size > 40) return;
+    painter.trace(this.selectedEdges(chosen));
+  }
+
+  selectedEdges(chosen) {
+    if (this.near?.edges !== this.drawnEdges || String(this.near.chosen) !== String([...chosen])) {
+      this.near = { edges: this.drawnEdges, chosen: [...chosen], pieces: this.drawnEdges.of(chosen) };
     }
+    return this.near.pieces;
   }
 
   // --- finding
@@ -228,15 +211,3 @@ export class View {
     if (i !== undefined) this.camera.reveal(this.layout.boxes[i]);
   }
 }
-
-function bounded(pieces) {
-  for (const piece of pieces) {
-    let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
-    for (const [x, y] of piece.points) {
-      [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x), Math.max(y1, y)];
-    }
-    piece.bounds = [x0, y0, x1, y1];
-  }
-  return pieces;
-}
-

@@ -87,7 +87,7 @@ export class Wiring {
     for (const [gap, wires] of spans) {
       const tracks = coloured(wires, MOST_TRACKS);
       this.tracks.set(gap, 1 + most([...tracks.values()]));
-      for (const [src, track] of tracks) this.track.set(`${src},${gap}`, track);
+      for (const [src, track] of tracks) this.track.set(edgeKey(src, gap), track);
     }
   }
 
@@ -125,13 +125,13 @@ export class Wiring {
       const step = Math.min(9, (box.w / 2 - INSET) / sources.length);
       sources.sort((a, b) => boxes[a].x - boxes[b].x);
       sources.forEach((src, k) => {
-        this.entry.set(`${src},${dst}`, box.x - box.w / 2 + INSET + step * k);
+        this.entry.set(edgeKey(src, dst), box.x - box.w / 2 + INSET + step * k);
       });
     }
   }
 
   trackY(src, gap) {
-    const depth = 12 + TRACK * (this.track.get(`${src},${gap}`) ?? 0);
+    const depth = 12 + TRACK * (this.track.get(edgeKey(src, gap)) ?? 0);
     return gap >= 0 ? this.bottom[gap] + depth : this.top[0] - depth;
   }
 
@@ -141,7 +141,7 @@ export class Wiring {
     const [box, goal] = [boxes[src], boxes[dst]];
     const [out, into] = [this.exitGap(source), this.entryGap(target)];
     const startX = box.x + box.w / 2 - INSET;
-    const endX = this.entry.get(`${src},${dst}`) ?? goal.x;
+    const endX = this.entry.get(edgeKey(src, dst)) ?? goal.x;
     let y = this.trackY(src, out);
     const points = [[startX, box.y + (source.phase % 2 ? -box.h : box.h) / 2], [startX, y]];
     if (into !== out) {
@@ -153,6 +153,11 @@ export class Wiring {
     points.push([endX, y], [endX, goal.y + (target.phase % 2 ? goal.h : -goal.h) / 2]);
     return points;
   }
+}
+
+/** One number for two. */
+export function edgeKey(a, b) {
+  return (a + 1) * 2 ** 26 + b;
 }
 
 /** Numbers below `limit` for intervals; those that overlap differ if they can. */
