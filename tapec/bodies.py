@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, NoReturn
 from tapec import containers
 from tapec.captures import function_code
 from tapec.errors import TraceError, at
+from tapec.inside import merged
 from tapec.ir import ArrayType, Function, TupleType, Value
-from tapec.recording import Recording, Trace, locate, recording_in
+from tapec.recording import Inside, Recording, Trace, locate, recording_in
 from tapec.tensor import Tensor, Weak, as_tensor
 
 __all__ = ["Body", "BodyTrace", "replay", "trace_step"]
@@ -25,13 +26,15 @@ class Body(NamedTuple):
 
     function: parameters are the leaves of the arguments, then one per entry of
     `captured`, tensors, variables and arrays of the surroundings. structure: of the
-    result. weak: which results came from Python numbers only.
+    result. weak: which results came from Python numbers only. inside: a value of the
+    function that says whether its indices are in range, if that is not known.
     """
 
     function: Function
     captured: list[Any]
     structure: containers.Structure
     weak: list[bool]
+    inside: Inside | None = None
 
 
 class BodyTrace(Trace):
@@ -42,6 +45,10 @@ class BodyTrace(Trace):
     """
 
     is_body = True
+
+    def __init__(self, name: str, stop: Any = None) -> None:
+        super().__init__(name, stop)
+        self.inside: list[Inside] = []
 
     def leaf_of(self, source: Any) -> Value | None:
         """Tensors of the surroundings become parameters without being computed."""
@@ -80,6 +87,7 @@ def trace_step(
         out = fun(*containers.unflatten(structure, params))
         leaves, out_structure = containers.flatten(out)
         results = [as_tensor(leaf) for leaf in leaves]
+        inside = merged(trace.inside)
     if trace.assigned:
         names = ", ".join(v.name or "a Variable" for v, _ in trace.assigned.values())
         text = f"{name}: {names} is assigned inside; carry the value instead"
@@ -87,7 +95,9 @@ def trace_step(
     values = [t.value if t.rec is trace else trace.leaf_of(t) for t in results]
     captured = list(trace.leaves.values())
     weak = [type(t.kind) is Weak for t in results]
-    return Body(trace.finish(values), captured, out_structure, weak)  # type: ignore[arg-type]
+    if inside is not None:
+        inside = inside._replace(holds=inside.holds.value)
+    return Body(trace.finish(values), captured, out_structure, weak, inside)  # type: ignore[arg-type]
 
 
 def replay(rec: Recording, fn: Function, args: Sequence[Tensor]) -> list[Tensor]:

@@ -13,12 +13,13 @@ from tapec.captures import function_code
 from tapec.carries import flat, here, shared, type_of
 from tapec.containers import Structure
 from tapec.errors import DTypeError, ShapeError, TraceError
+from tapec.inside import reporting, require
 from tapec.ir import ArrayType, Emitter, Function, Value
 from tapec.operators import Operators
 from tapec.ops.branches import switch as switch_op
 from tapec.ops.cast import cast
 from tapec.primitive import result_dtype
-from tapec.recording import state
+from tapec.recording import Inside, state
 from tapec.tensor import Tensor, Weak, as_tensor
 
 __all__ = ["cond", "switch"]
@@ -99,7 +100,15 @@ def _recorded(
         f"branch{number}": _fitted(body, [type_of(k) for k in results])
         for number, body in enumerate(bodies)
     }
-    found = switch_op(index, *tensors, *captured, **attrs)
+    inside = [t.inside for t in traced]
+    watched = [i for i in inside if i is not None]
+    if watched:
+        pairs = zip(attrs.items(), inside, strict=True)
+        attrs = {name: reporting(body, i) for (name, body), i in pairs}
+    found = list(switch_op(index, *tensors, *captured, **attrs))
+    if watched:
+        text = "\nor ".join(i.text for i in watched)
+        require(Inside(found.pop(), text, None))
     for t, kind in zip(found, results, strict=True):
         t.kind = kind
     return containers.unflatten(traced[0].structure, found)

@@ -186,7 +186,7 @@ class Step:
     """A traced step: what a loop op needs of it.
 
     function: parameters are carries, captured values, inputs; results are carries, then
-    outputs. structure: of the outputs.
+    outputs. structure: of the outputs. inside: whether indices are in range.
     """
 
     def __init__(self, body: Body, carry: Carry, inputs: int) -> None:
@@ -194,6 +194,7 @@ class Step:
         self.captured = body.captured
         self.carry = carry
         self.structure = body.structure.children[1]
+        self.inside = body.inside
         own, captured = fn.params[: n + inputs], fn.params[n + inputs :]
         params = [*own[:n], *captured, *own[n:]]
         self.function = Function(fn.name, params, fn.ops, fn.results)

@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 
 from tapec import containers
-from tapec.bodies import trace_step
+from tapec.bodies import replay, trace_step
 from tapec.captures import function_code
-from tapec.carries import Carry, flat, here, shared, traced_step
+from tapec.carries import Carry, Step, flat, here, shared, traced_step
 from tapec.containers import Structure
 from tapec.eager import eager_scan
 from tapec.errors import ShapeError, TraceError
-from tapec.ir import ArrayType, Dim, Extent
+from tapec.inside import carried, require, stopping
+from tapec.ir import ArrayType, Dim, Extent, Function
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.control import scan as scan_op
 from tapec.ops.while_loop import while_loop as while_op
-from tapec.recording import state
+from tapec.recording import Inside, state
 from tapec.tensor import Tensor, as_tensor
 
 __all__ = ["fori_loop", "scan", "while_loop"]
@@ -69,17 +70,30 @@ def scan(
         ]
         finals = _started(start, carry)
     else:
-        captured = [as_tensor(c) for c in step.captured]
-        found = scan_op(
-            *_started(start, carry), *captured, *inputs, body=step.function,
-            carries=carry.size, invariants=len(captured), length=steps,
-            reverse=reverse,
-        )  # fmt: skip
+        found = _scan(_started(start, carry), inputs, step, steps, reverse)
         finals, outputs = _finals(found, carry), found[carry.size :]
     return (
         containers.unflatten(structure, finals),
         containers.unflatten(step.structure, outputs),
     )
+
+
+def _scan(
+    start: list[Tensor], inputs: list[Tensor], step: Step, steps: Extent, reverse: bool
+) -> list[Tensor]:
+    """The op; IndexError if an index in the step is out of range."""
+    n, body, inside = len(start), step.function, step.inside
+    captured = [as_tensor(c) for c in step.captured]
+    if inside is not None:
+        start, body = [*start, as_tensor(np.True_)], carried(body, n, inside)
+    found = scan_op(
+        *start, *captured, *inputs, body=body, carries=len(start),
+        invariants=len(captured), length=steps, reverse=reverse,
+    )  # fmt: skip
+    if inside is None:
+        return list(found)
+    require(inside._replace(holds=found[n]))
+    return [*found[:n], *found[n + 1 :]]
 
 
 def _steps(leaves: list[Any], structure: Any, length: Extent | None) -> Extent:
@@ -187,11 +201,34 @@ def while_loop(
         function_code(cond_fun),
     )  # fmt: skip
     rows = [(test.function, test.captured), (body.function, body.captured)]
-    (cond, body_fn), captured = shared(rows, carry.size)
-    found = while_op(
-        *_started(start, carry), *captured, cond=cond, body=body_fn, carries=carry.size
+    functions, captured = shared(rows, carry.size)
+    found = _while(
+        _started(start, carry), captured, functions, test.inside, body.inside
     )
     return containers.unflatten(structure, _finals(found, carry))
+
+
+def _while(
+    start: list[Tensor], captured: list[Tensor], functions: list[Function],
+    tested: Inside | None, inside: Inside | None,
+) -> list[Tensor]:  # fmt: skip
+    """The op; IndexError if an index in its functions is out of range."""
+    cond, body = functions
+    n = len(start)
+    if tested is None and inside is None:
+        return list(while_op(*start, *captured, cond=cond, body=body, carries=n))
+    found = while_op(
+        *start, as_tensor(np.True_), *captured, cond=stopping(cond, n, tested),
+        body=carried(body, n, inside), carries=n + 1,
+    )  # fmt: skip
+    if inside is not None:
+        require(inside._replace(holds=found[n]))
+    if tested is not None:
+        assert state.recording is not None
+        last = Function(cond.name, cond.params, cond.ops, [tested.holds])
+        (holds,) = replay(state.recording, last, [*found[:n], *captured])
+        require(tested._replace(holds=holds))
+    return list(found[:n])
 
 
 def _truth(x: Any) -> Any:

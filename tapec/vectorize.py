@@ -16,10 +16,11 @@ from tapec import containers
 from tapec.captures import function_code
 from tapec.compiled import Compiled
 from tapec.errors import ShapeError, TraceError, at
+from tapec.inside import require
 from tapec.ir import ArrayType, Value
 from tapec.numpy.positions import check_range
 from tapec.passes.batch import repeated, vectorize
-from tapec.recording import Array, Trace, locate, recording_in, state
+from tapec.recording import Array, Inside, Trace, locate, recording_in, state
 from tapec.rounds import Rounds
 from tapec.tape_sources import value_on
 from tapec.tensor import FUNCTIONS, Tensor, as_tensor
@@ -81,6 +82,7 @@ class _Elements(Trace):
         super().__init__(name, stop)
         self._first: dict[Value, Callable[[], Array]] = {}
         self.ranges: list[Any] = []
+        self.inside: list[Inside] = []
 
     def element(self, t: Tensor, axis: int | None) -> Tensor:
         """A parameter for one element of `t`, or for all of `t`."""
@@ -207,6 +209,10 @@ class _Map:
             new = found[index.value]
             whole = Tensor(self.rec, new, new.type) if type(new) is Value else new
             check_range(whole, None, *rest)
+        for inside in trace.inside:
+            new = found[inside.holds.value]
+            every = Tensor(self.rec, new, new.type) if type(new) is Value else new
+            require(inside._replace(holds=np.all(every)))
 
     # axes
 

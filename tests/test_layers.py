@@ -30,7 +30,7 @@ LAYERS = (
     {"random"},
     {"rounds"},
     {"captures", "generators", "tracing", "retracing"},
-    {"bodies", "carries", "sizes", "spec"},
+    {"bodies", "carries", "inside", "sizes", "spec"},
     {"passes", "viz"},
     {"shared"},
     {"compiler", "dumping"},

@@ -10,8 +10,8 @@ import numpy as np
 from tapec.numpy.shapes import reshape
 from tapec.numpy.support import OutOfRange, here
 from tapec.ops.positions import flatnonzero
-from tapec.recording import state
-from tapec.tensor import Tensor, as_tensor
+from tapec.recording import Inside, locate, state
+from tapec.tensor import FUNCTIONS, Tensor, as_tensor
 
 __all__ = ["Position", "as_position", "check_range", "is_unique", "mask_index"]
 
@@ -38,7 +38,7 @@ class Position:
     def check(self, covered: tuple[int, ...], axis: int, type_: Any) -> None:
         """IndexError unless every position exists along the axes it covers."""
         if self.mask is None:
-            check_range(self.index, self.entry, covered[0], axis, type_)
+            self.index = check_range(self.index, self.entry, covered[0], axis, type_)
         elif self.mask.shape != covered:
             text = f"a mask of shape {self.mask.shape} does not fit the axes of"
             raise here(OutOfRange(f"{text} {type_!r} from axis {axis} on"))
@@ -89,12 +89,12 @@ def _known(index: Tensor, entry: Any) -> Any:
     return entry if isinstance(entry, np.ndarray) else index.known
 
 
-def check_range(index: Tensor, entry: Any, n: int, axis: int, type_: Any) -> None:
-    """IndexError unless all of `index`, written as `entry`, lie in [-n, n).
+def check_range(index: Tensor, entry: Any, n: int, axis: int, type_: Any) -> Tensor:
+    """`index`, written as `entry`; IndexError unless all of it lies in [-n, n).
 
-    Of positions that are only known when the program runs, a check is recorded; in the
-    body of a loop there is none. A recording of one element of many leaves it to who
-    puts them together.
+    Of positions that are only known when the program runs, a check is recorded. A
+    recording of one element of many leaves it to who puts them together, and the body
+    of a loop to who runs it: there 0 stands for a position that does not exist.
     """
     array = _known(index, entry)
     if array is not None:
@@ -102,10 +102,23 @@ def check_range(index: Tensor, entry: Any, n: int, axis: int, type_: Any) -> Non
             raise _out_of_range(array, n, axis, type_)
     elif (later := _ranges()) is not None:
         later.append((index, n, axis, type_))
-    elif not (_surely_below(index, n) or _in_body()):
-        inside = np.all((index >= -n) & (index < n))
-        if not bool(inside):
+    elif not _surely_below(index, n):
+        inside = (index >= -n) & (index < n)
+        if _in_body():
+            return _noted(index, inside, f"axis {axis} of {type_!r}")
+        if not bool(np.all(inside)):
             raise _out_of_range(index.array, n, axis, type_)
+    return index
+
+
+def _noted(index: Tensor, inside: Any, where: str) -> Tensor:
+    """A position that exists in any case; whether it is the one that was meant."""
+    rec = state.recording
+    assert rec is not None and rec.inside is not None
+    text = f"an index is out of bounds for {where}"
+    rec.inside.append(Inside(np.all(inside), text, locate(rec.stop)))
+    found: Tensor = FUNCTIONS[np.where](inside, index, 0)
+    return found
 
 
 def _ranges() -> list[Any] | None:

@@ -139,7 +139,7 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.ndim)
-    check_range(index, indices, x.shape[axis], axis, x.type)
+    index = check_range(index, indices, x.shape[axis], axis, x.type)
     if x.ndim == 1:
         return gather(x, index, axis=0)
     return gather(x, *_along(x, index, axis), axis=0)
@@ -154,7 +154,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
         x, axis = ravel(x), 0
     axis = axis_of(axis, x.ndim)
     n = x.shape[axis]
-    check_range(index, indices, n, axis, x.type)
+    index = check_range(index, indices, n, axis, x.type)
     places = _along(x, index, axis)
     wanted = np.broadcast_shapes(*[p.shape for p in places])
     v = broadcast_to(cast(as_tensor(values), dtype=x.dtype), wanted)

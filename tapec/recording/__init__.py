@@ -17,6 +17,7 @@ from tapec.recording.current import (
 from tapec.recording.places import is_library, locate, still_at, warn
 from tapec.recording.recording import (
     Array,
+    Inside,
     Look,
     Recording,
     array_of,
@@ -28,6 +29,7 @@ from tapec.recording.trail import clear as clear_trails
 
 __all__ = [
     "Array",
+    "Inside",
     "Look",
     "Recording",
     "Trace",

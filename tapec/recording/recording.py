@@ -27,7 +27,15 @@ from tapec.recording.literals import literal_of
 from tapec.recording.places import called_from_tapec, locate, user_frames
 from tapec.recording.trail import Step, root
 
-__all__ = ["Array", "Look", "Recording", "array_of", "install_run", "run_program"]
+__all__ = [
+    "Array",
+    "Inside",
+    "Look",
+    "Recording",
+    "array_of",
+    "install_run",
+    "run_program",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -44,6 +52,14 @@ class Look(NamedTuple):
     loc: Location | None
 
 
+class Inside(NamedTuple):
+    """What must hold whenever a body runs: a boolean scalar, and else what is said."""
+
+    holds: Any
+    text: str
+    loc: Location | None
+
+
 class Recording:
     """A growing schedule of values and the leaves it starts from.
 
@@ -52,7 +68,8 @@ class Recording:
         this moment; in a traced function the object that is read again at each call).
     tapes: ids of those that record now. holders: of those that may ask for gradients.
     reads: variables read, with position and value. looks: where numbers left.
-    ranges: index arrays whose range is checked later, if so. flushes: how many.
+    ranges: index arrays whose range is checked later, if so. inside: what
+        a body, or one element of many, leaves to be checked. flushes: how many.
     step: where on its trail the recording is; None beside it.
     home: the dictionary of the owning thread's state.
     """
@@ -60,6 +77,7 @@ class Recording:
     is_trace = False
     is_body = False
     ranges: list[Any] | None = None
+    inside: list[Inside] | None = None
 
     def __init__(self, stop: Any = None) -> None:
         self.values: list[Value] = []

@@ -13,11 +13,16 @@ from tapec.ops.cast import cast
 from tapec.ops.const import const, item
 from tapec.ops.effects import check
 from tapec.ops.logic import less, logical_and, logical_not
+from tapec.ops.select import where
 from tapec.ops.while_loop import while_loop
 from tapec.rounds.match import Held, Local, Matched, Mismatch, Source, needed
 from tapec.rounds.snapshot import Place
 
 __all__ = ["Request", "replaced"]
+
+
+_INDEXED = {"gather": 1, "scatter_add": 1, "put": 2}
+"""Ops with indices, and the first operand that is one."""
 
 
 class Request(NamedTuple):
@@ -116,6 +121,8 @@ class _Loop:
         for o in sorted(self.offsets.union(self.checks)):
             op = self.round.ops[o]
             args = tuple([values[s] for s in self.round.sources[o]])
+            if passed is not None and op.prim.name in _INDEXED:
+                args = self._existing(emit, op, args, passed)
             if passed is not None and op.prim is check:
                 held = self._held(emit, args[0], op)
                 passed = emit.new(logical_and, passed, held, like=op)
@@ -132,6 +139,17 @@ class _Loop:
             results.append(emit.new(add, count, self._number(emit, 1)))
         results += [values[self.round.following(h)] for h in self.moving]
         return Function("body", params, emit.ops, results)
+
+    def _existing(
+        self, emit: Emitter, op: Value, args: tuple[Value, ...], passed: Value
+    ) -> tuple[Value, ...]:
+        """Operands with indices that exist even if a check before says otherwise."""
+        first = _INDEXED[op.prim.name]
+        indices = [
+            emit.new(where, passed, i, emit.new(const, value=Constant(i.dtype.type(0))))
+            for i in args[first:]
+        ]
+        return (*args[:first], *indices)
 
     def _held(self, emit: Emitter, value: Value, op: Value) -> Value:
         """Whether a check of the round is passed."""

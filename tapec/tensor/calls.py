@@ -159,7 +159,8 @@ def _static(x: Any) -> bool:
 
 def _numbers(rec: Recording) -> tuple[int, ...]:
     """What changes when a recording does more than to note an op."""
-    return rec.flushes, len(rec.looks), len(rec.reads), len(rec.ranges or ())
+    later = len(rec.ranges or ()), len(rec.inside or ())
+    return rec.flushes, len(rec.looks), len(rec.reads), *later
 
 
 def remember(
