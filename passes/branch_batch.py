@@ -8,7 +8,7 @@ element is done, the others keep what they have.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from tapec.ops.const import with_constants
 from tapec.ops.custom import replayed
 from tapec.ops.while_loop import while_loop
 from tapec.passes.scan_batch import varying
+from tapec.passes.while_rules import plain_loop, while_vjp
 from tapec.recording import Trace, recording_in
 from tapec.tensor import FUNCTIONS, Tensor
 
-__all__ = ["switch_batch", "while_batch"]
+__all__ = ["switch_batch", "while_batch", "while_reverse_batch"]
 
 
 def switch_batch(
@@ -53,7 +54,55 @@ def while_batch(
     batch: Batch, args: Sequence[Any], *, cond: Function, body: Function, carries: int
 ) -> tuple[Any, ...]:
     """The results of a loop whose operands `batch.which` have the new axis."""
-    which = list(batch.which)
+    loop = _batched(batch, args, batch.which, cond, body, carries)
+    out = while_loop(*loop.operands, **loop.attrs)
+    return tuple(_spread(batch, *pair) for pair in zip(out, loop.which, strict=False))
+
+
+def while_reverse_batch(
+    batch: Batch, args: Sequence[Any], *, cond: Function, body: Function,
+    back: Function, carries: int, bars: tuple[int, ...], sums: tuple[int, ...],
+) -> tuple[Any, ...]:  # fmt: skip
+    """The cotangents of what a loop starts from: those of the loop for the batch.
+
+    Elements have nothing to do with each other, so each gets its own: what all of them
+    read, and want a cotangent of, is repeated first. A step is recorded for all of them
+    at once, those that are done included; its cotangent passes these by.
+    """
+    plain = plain_loop(args, cond, body, carries, bars)
+    sources = [*bars, *(carries + i for i in sums)]
+    which = [
+        has or i in sources for i, has in enumerate(batch.which[: len(plain.args)])
+    ]
+    loop = _batched(batch, plain.args, which, **plain.attrs)
+    seeds: list[Any] = [None] * carries
+    for i, (c, ct) in enumerate(plain.cts.items(), len(plain.args)):
+        seeds[c] = batch.spread(i, ct)
+    found = while_vjp(seeds, loop.operands, **loop.attrs)
+    zeros = FUNCTIONS[np.zeros_like]
+    return tuple(
+        zeros(loop.operands[i]) if found[i] is None else found[i] for i in sources
+    )
+
+
+def _spread(batch: Batch, x: Any, has: bool) -> Any:
+    return x if has else FUNCTIONS[np.broadcast_to](x, (batch.size, *x.shape))
+
+
+class _Batched(NamedTuple):
+    """A loop for all elements; `which` of its operands have their axis."""
+
+    operands: list[Any]
+    which: list[bool]
+    attrs: dict[str, Any]
+
+
+def _batched(
+    batch: Batch, args: Sequence[Any], which: Sequence[bool], cond: Function,
+    body: Function, carries: int,
+) -> _Batched:  # fmt: skip
+    """The loop in which at least the operands `which` have the axis."""
+    which = list(which)
     for _ in range(carries):
         found = varying(body, which)[:carries]
         which[:carries] = [a or b for a, b in zip(which, found, strict=False)]
@@ -66,12 +115,7 @@ def while_batch(
     step = batch.body(body, inputs, [i for i in range(carries) if which[i]])
     if apart:
         test, step = _until_the_last(test, step, carries)
-    out = while_loop(*operands, cond=test, body=step, carries=carries)
-    everywhere = FUNCTIONS[np.broadcast_to]
-    return tuple(
-        x if has else everywhere(x, (batch.size, *x.shape))
-        for x, has in zip(out, which, strict=False)
-    )
+    return _Batched(operands, which, {"cond": test, "body": step, "carries": carries})
 
 
 def _until_the_last(

@@ -20,7 +20,13 @@ from tapec.passes.scan_jvp import interleaved
 from tapec.passes.scan_vjp import Reverse, closed, longer
 from tapec.recording import state
 
-__all__ = ["while_jvp", "while_reverse_jvp", "while_reverse_vjp", "while_vjp"]
+__all__ = [
+    "plain_loop",
+    "while_jvp",
+    "while_reverse_jvp",
+    "while_reverse_vjp",
+    "while_vjp",
+]
 
 STEPS = 1 << 12
 """How many steps to expect when residuals are chosen."""
@@ -118,10 +124,11 @@ class _Plain(NamedTuple):
     attrs: dict[str, Any]
 
 
-def _plain(
+def plain_loop(
     args: Sequence[Any], cond: Function, body: Function, carries: int,
     bars: tuple[int, ...],
 ) -> _Plain:  # fmt: skip
+    """The loop that a `while_reverse` with these operands and attributes belongs to."""
     n = len(args) - len(bars)
     step = Function(body.name, body.params, body.ops, body.results[:carries])
     cts = dict(zip(bars, args[n:], strict=True))
@@ -133,7 +140,7 @@ def while_reverse_vjp(
     back: Function, carries: int, bars: tuple[int, ...], sums: tuple[int, ...],
 ) -> list[Any]:  # fmt: skip
     """The cotangents of carries, invariants and cotangents."""
-    plain = _plain(args, cond, body, carries, bars)
+    plain = plain_loop(args, cond, body, carries, bars)
     sources = [*bars, *(carries + i for i in sums)]
     given = {i: c for i, c in zip(sources, ct, strict=True) if not is_zero(c)}
     loop = _moving(given, plain.args, **plain.attrs)
@@ -152,7 +159,7 @@ def while_reverse_jvp(
     back: Function, carries: int, bars: tuple[int, ...], sums: tuple[int, ...],
 ) -> list[Any]:  # fmt: skip
     """The tangents of the cotangents."""
-    plain = _plain(args, cond, body, carries, bars)
+    plain = plain_loop(args, cond, body, carries, bars)
     n = len(plain.args)
     given = {i: t for i, t in enumerate(tangents[:n]) if t is not None}
     loop = _moving(given, plain.args, **plain.attrs)

@@ -170,6 +170,12 @@ def _reverse_jvp(tangents: Any, out: Any, *args: Any, **attrs: Any) -> list[Any]
     return while_reverse_jvp(tangents, args, **attrs)
 
 
+def _reverse_batch(batch: Batch, *args: Any, **attrs: Any) -> tuple[Any, ...]:
+    from tapec.passes.branch_batch import while_reverse_batch
+
+    return while_reverse_batch(batch, args, **attrs)
+
+
 while_reverse = primitive(
     name="while_reverse",
     doc="The cotangents of what a `while_loop` starts from: `body` also gives what "
@@ -179,6 +185,7 @@ while_reverse = primitive(
     type_rule=_reverse_type,
     vjp=_reverse_vjp,
     jvp=_reverse_jvp,
+    batch=_reverse_batch,
     lower=HOST,
     samples=no_samples,
 )
