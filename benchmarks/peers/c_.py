@@ -54,7 +54,8 @@ def function(name, symbol, result=ctypes.c_double):
 
 
 def at(array):
-    return ctypes.c_void_p(array.ctypes.data)
+    """Its address; it lives as long as this."""
+    return array.ctypes.data_as(ctypes.c_void_p)
 
 
 def rosenbrock(x):
