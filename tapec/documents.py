@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapec.ir import Function
+from tapec.ops.fused import fused
 from tapec.text import module_lines
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ def document(
                 "replaced": [list(line) for line in stage.replaced],
             }
         )
+    native = None if program is None else _native(program, log[-1].function)
     return {
         "name": log[0].function.name,
         "stages": stages,
-        "native": None if program is None else _native(program),
+        "native": native,
         "columns": columns or {},
         "sources": _sources(graphs),
     }
@@ -107,9 +109,21 @@ def _text(fn: Function) -> list[dict[str, Any]]:
 # --- native code ------------------------------------------------------------
 
 
-def _native(program: Any) -> dict[str, Any]:
-    kernels = program.kernels
-    number = {kernel.body: i for i, kernel in enumerate(kernels)}
+def _kernel_names(fn: Function) -> dict[Function, str]:
+    """The kernels of a program and of the loops in it, as its text calls them."""
+    parts = module_lines(fn, elide=True)
+    kernels = {
+        op.attr("body") for part, _, _ in parts for op in part.ops if op.prim is fused
+    }
+    return {part: title for part, title, _ in parts if part in kernels}
+
+
+def _native(program: Any, fn: Function) -> dict[str, Any]:
+    from tapec.native.cache import kernels_for
+
+    names = _kernel_names(fn)
+    codes = kernels_for(names)
+    number = {body: i for i, body in enumerate(names)}
     plan = program.plan
     owners = {slot: owner for owner, slot in plan.slots.items()}
     results = program.function.results
@@ -131,7 +145,8 @@ def _native(program: Any) -> dict[str, Any]:
         )
     return {
         "kernels": [
-            {"name": k.name, "llvm": k.llvm, "assembly": k.assembly} for k in kernels
+            {"name": names[body], "llvm": code.llvm, "assembly": code.assembly}
+            for body, code in codes.items()
         ],
         "steps": [
             {

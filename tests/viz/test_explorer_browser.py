@@ -351,7 +351,7 @@ def test_groups_fold_and_unfold(opened):
     assert page.run("tapec.view.items.length") < everything
     item = page.run("tapec.view.items.findIndex((i) => i.folded === 'layer1')")
     title = page.run(f"tapec.view.foldedTitle(tapec.view.items[{item}])")
-    assert title == "layer1  (×3 alike)"  # the last one has no reader
+    assert title == "layer1  (×4 alike)"
     value = page.run(f"tapec.view.items[{item}].values[0]")
     page.run(f"tapec.state.select([{value}])")
     page.press("e")

@@ -19,6 +19,7 @@ METADATA = re.compile(r", !(?!dbg)[\w.]+ !\d+")
 LOC = re.compile(r"\s*\.loc\s+\d+\s+(\d+)")
 LABEL = re.compile(r"^(?!\.L(tmp|func_)|Ltmp|Lfunc_)[\w.$@]+:")
 DATA = (".quad", ".long", ".short", ".byte", ".zero", ".ascii", ".asciz")
+CONSTANT = (".LCPI", "LCPI", "lCPI")
 DEBUG = ("debug", "note", "DWARF")
 
 
@@ -49,9 +50,10 @@ def without_attributes(line: str) -> str:
 
 
 def assembly_listing(text: str) -> Listing:
-    """The instructions and labels, and the constants they read."""
+    """The instructions and labels, then the constants they read."""
     found: Listing = []
-    op, skipping = 0, False
+    data: Listing = []
+    op, skipping, target = 0, False, found
     for line in text.splitlines():
         word = line.strip().partition("\t")[0].partition(" ")[0]
         if word == ".section":
@@ -64,15 +66,16 @@ def assembly_listing(text: str) -> Listing:
         if location is not None:
             op = int(location[1])
         elif LABEL.match(line):
+            target = data if line.startswith(CONSTANT) else found
             if not line.startswith((".L", "L")):
                 op = 0
                 found.append(("", 0))
-            found.append((line.rstrip(), 0))
+            target.append((line.rstrip(), 0))
         elif word in DATA:
-            found.append((aligned(line), 0))
+            target.append((aligned(line), 0))
         elif not word.startswith(".") and not line.rstrip().endswith(":"):
             found.append((aligned(line), op))
-    return squeezed(without_unused_data(found))
+    return squeezed(without_unused_data([*found, ("", 0), *data]))
 
 
 def aligned(line: str) -> str:

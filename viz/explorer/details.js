@@ -1,6 +1,5 @@
 // The card of the selected value: what it is, where it comes from, what became of it.
 import { made } from "./dom.js";
-import { kernelName } from "./groups.js";
 import { numberText, sizeText } from "./program.js";
 
 const VERBS = ["removed by", "made by", "merged by", "rewritten by"];
@@ -67,7 +66,7 @@ export class Details {
     const kernels = program.kernelsOf(value, state.stage);
     say("kernel", ...kernels.map((k) => made("button", {
       class: "link", onclick: () => this.state.select(program.kernels[k].values, "details"),
-    }, kernelName(program, k))));
+    }, program.kernels[k].name)));
     for (const [key, number] of v.bodies[value]) {
       say(key, made("button", { class: "link", onclick: () => this.state.set({ fn: number, sel: [] }) },
         `@${program.functions[number].name} ↵`));
@@ -123,7 +122,7 @@ export class Details {
       say(stage, " changed what it reads");
     }
     for (const k of program.uses.get(value) ?? []) {
-      say(program.kernels[k].stage, ` put it into ${kernelName(program, k)}`);
+      say(program.kernels[k].stage, ` put it into ${program.kernels[k].name}`);
     }
     return items.length ? made("div", { class: "history" }, made("h4", {}, "What became of it"), made("ol", {}, ...items)) : null;
   }

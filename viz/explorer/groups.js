@@ -7,15 +7,9 @@ export const GROUPINGS = {
   function: (program, value) => program.place(value)?.within ?? "",
   kernel: (program, value, stage) => {
     const [first] = program.kernelsOf(value, stage);
-    return first === undefined ? "" : kernelName(program, first);
+    return first === undefined ? "" : program.kernels[first].name;
   },
 };
-
-export function kernelName(program, number) {
-  const { uid } = program.kernels[number];
-  const step = program.machine?.steps.find((s) => s.kind === "kernel" && s.uid === uid);
-  return step ? program.machine.kernels[step.kernel].name : `kernel %${uid}`;
-}
 
 /** The names of the groups around a value, outer ones first: `a`, `a/b`. */
 export function groupsAround(program, value, by, stage) {
@@ -27,25 +21,25 @@ export function groupsAround(program, value, by, stage) {
 }
 
 /**
- * Sibling groups that do the same, as `layer0`, `layer1`, ...: name -> the name that
- * stands for all of them, `layer0…layer11`.
+ * How many sibling groups do the same, as `layer0`, `layer1`, ... do: by name and
+ * phase, `layer0|0`; those that no other is like are left out.
  */
 export function repeated(program, values, by, stage) {
   const signs = new Map();
   for (const value of values) {
-    for (const name of groupsAround(program, value, by, stage)) {
+    for (const group of groupsAround(program, value, by, stage)) {
+      const name = `${group}|${program.v.phase[value]}`;
       if (!signs.has(name)) signs.set(name, []);
       signs.get(name).push(`${program.v.op[value]}:${program.v.type[value]}`);
     }
   }
   const alike = group(signs.keys(), (name) => {
-    return `${name.replace(/\d+(?=[^/]*$)/, "#")}|${signs.get(name).sort().join()}`;
+    return `${name.replace(/\d+(?=[^/|]*\|)/, "#")}|${signs.get(name).sort().join()}`;
   });
   const found = new Map();
   for (const names of alike.values()) {
-    if (names.length < 2 || !/\d/.test(names[0])) continue;
-    const title = `${names[0]} … ${names[names.length - 1].split("/").pop()}`;
-    for (const name of names) found.set(name, { title, count: names.length });
+    if (names.length < 2) continue;
+    for (const name of names) found.set(name, names.length);
   }
   return found;
 }
@@ -86,7 +80,7 @@ export function itemsOf(program, values, state) {
     });
   }
   const edges = edgesOf(program, values, itemOf);
-  for (const item of items) if (item.folded) settle(program, item, items, edges);
+  settle(program, items, edges);
   return { items, edges, itemOf };
 }
 
@@ -106,24 +100,38 @@ function edgesOf(program, values, itemOf) {
   return edges;
 }
 
-/** The size of a folded group, and a level below all that it reads, if there is one. */
-function settle(program, item, items, edges) {
-  const v = program.v;
-  const own = items.indexOf(item);
-  const levels = item.values.map((value) => v.level[value]);
-  const up = item.phase % 2;
-  const [low, high] = [Math.min(...levels), Math.max(...levels)];
-  let level = low;
-  for (const { src, dst } of edges) {
-    if (dst !== own || items[src].phase !== item.phase || items[src].weak) continue;
-    const other = items[src].level;
-    if (up && other <= high && other > low) level = Math.min(level, other - 1);
-    if (!up && other >= low && other < high) level = Math.max(level, other + 1);
+/**
+ * The size and level of the folded groups: below what they read; those of the gradient
+ * beside their forward half, if what they read lets them.
+ */
+function settle(program, items, edges) {
+  const folded = items.filter((item) => item.folded);
+  if (!folded.length) return;
+  const sources = group(edges, ({ dst }) => items[dst]);
+  const home = new Map();
+  for (const item of folded) {
+    const levels = item.values.map((value) => program.v.level[value]);
+    [item.low, item.high] = [least(levels), -least(levels.map((level) => -level))];
+    item.level = item.phase % 2 ? item.high : item.low;
+    item.width = Math.max(120, 8 * (item.folded.split("/").pop().length + 14));
+    item.height = 52;
   }
-  item.level = level;
-  const count = `${item.values.length} values`;
-  item.width = Math.max(120, 9 * item.folded.length + 40, 7 * count.length + 40);
-  item.height = 52;
+  folded.sort((a, b) => a.phase - b.phase || (a.phase % 2 ? b.high - a.high : a.low - b.low));
+  for (const item of folded) {
+    const up = item.phase % 2;
+    if (up) item.level = home.get(`${item.folded}|${item.phase - 1}`) ?? item.level;
+    for (const { src } of sources.get(item) ?? []) {
+      const other = items[src];
+      if (other.phase !== item.phase || other.weak) continue;
+      if (up) item.level = Math.min(item.level, other.level - 1);
+      else if (other.level < item.high) item.level = Math.max(item.level, other.level + 1);
+    }
+    home.set(`${item.folded}|${item.phase}`, item.level);
+  }
+}
+
+function least(numbers) {
+  return numbers.reduce((a, b) => Math.min(a, b));
 }
 
 /** The values of a neighbourhood: up to `hops` edges from `around`. */

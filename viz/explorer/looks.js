@@ -1,5 +1,4 @@
 // How each value looks in the present stage: its marks, colours and words.
-import { kernelName } from "./groups.js";
 
 const MARKS = ["removed", "added", "merged", "rewritten"];
 
@@ -67,7 +66,7 @@ export class Looks {
   label(value) {
     const { program, state } = this;
     const text = (name) => program.text(name, value);
-    const kernels = program.kernelsOf(value, state.stage).map((k) => kernelName(program, k));
+    const kernels = program.kernelsOf(value, state.stage).map((k) => program.kernels[k].name);
     const result = this.results().includes(value);
     return {
       title: text("title"),

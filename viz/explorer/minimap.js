@@ -31,7 +31,7 @@ export class Minimap {
     const { layout, colours } = view;
     const [w, h] = [view.canvas.clientWidth / camera.k, view.canvas.clientHeight / camera.k];
     const [left, top] = [-camera.x / camera.k, -camera.y / camera.k];
-    const slack = 60;
+    const slack = 0.06 * Math.max(layout.width, layout.height);
     const inside = left <= slack && top <= slack && left + w >= layout.width - slack && top + h >= layout.height - slack;
     canvas.hidden = inside;
     if (inside) return;

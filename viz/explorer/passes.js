@@ -1,7 +1,6 @@
 // The passes: a step for each in the header, and a list of what the present one did.
 import { made } from "./dom.js";
 import { List } from "./list.js";
-import { kernelName } from "./groups.js";
 
 const KINDS = ["removed", "added", "merged", "rewritten"];
 const SIGNS = ["−", "+", "⇒", "→"];
@@ -69,7 +68,7 @@ export class Passes {
       const what = values.map((each) => program.text("op", each)).join(" ");
       line.append(
         made("span", { class: "sign fused" }, "⊞"),
-        made("span", { class: "what" }, kernelName(program, kernel)),
+        made("span", { class: "what" }, program.kernels[kernel].name),
         made("span", { class: "why" }, `${values.length} ops in one loop: ${what}`),
       );
       return;

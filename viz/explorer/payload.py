@@ -9,7 +9,7 @@ import base64
 import json
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tapec.viz.explorer.changes import changes_of
@@ -72,7 +72,7 @@ def payload(document: Mapping[str, Any]) -> dict[str, Any]:
         "places": places.rows,
         "lines": texts.lines,
         "behind": texts.values,
-        "kernels": kernels_of(union),
+        "kernels": kernels_of(union, entries[-1]["text"]),
         "machine": machine,
         "columns": columns_of(document["columns"], entries, union),
         "sources": document["sources"],
@@ -199,12 +199,21 @@ def attributes(node: Node) -> str:
     return " ".join(f"{key}={text}" for key, text in node["attrs"].items())
 
 
-def kernels_of(union: Union) -> list[dict[str, Any]]:
-    """Each use of a kernel: the stage it is made in, its uid, its values."""
+def kernels_of(union: Union, parts: Sequence[Any]) -> list[dict[str, Any]]:
+    """Each kernel: the stage it is made in, its uid and name in the last stage, its
+    values. parts: the text of the last stage."""
+    program = parts[-1]["name"]
+    names = {
+        uid: part["name"]
+        for part in parts
+        for title, uid, _ in part["of"]
+        if title == program
+    }
     found: dict[int, dict[str, Any]] = {}
     for stage, frame in enumerate(union.frames):
         for uid, members in frame.members.items():
             entry = found.setdefault(uid, {"stage": stage, "uid": uid})
+            entry["name"] = names.get(uid, f"%{uid}")
             entry["values"] = members
     return list(found.values())
 

@@ -45,8 +45,7 @@ function anywhere(program, value) {
 
 function inKernel(program, value, stage, wanted) {
   return program.kernelsOf(value, stage).some((k) => {
-    const step = program.machine?.steps.find((s) => s.uid === program.kernels[k].uid);
-    const name = step && step.kernel !== null ? program.machine.kernels[step.kernel].name : "";
+    const { name } = program.kernels[k];
     return name === wanted || name === `kernel.${wanted}` || (wanted === "0" && name === "kernel");
   });
 }

@@ -132,7 +132,7 @@ export class View {
   foldedTitle(item) {
     this.repeats ??= repeated(this.program, this.values, this.state.by, this.state.stage);
     const name = item.folded.split("/").pop();
-    const count = this.repeats.get(item.folded)?.count;
+    const count = this.repeats.get(`${item.folded}|${item.phase}`);
     return count ? `${name}  (×${count} alike)` : name;
   }
 

@@ -57,12 +57,12 @@ export class Wiring {
       if (gaps.length < 2) continue;
       const phase = this.items[src].phase;
       if (!spans.has(phase)) spans.set(phase, []);
-      spans.get(phase).push([least(gaps), most(gaps), src]);
+      spans.get(phase).push([lowest(gaps), highest(gaps), src]);
     }
     for (const [phase, wires] of spans) {
       const lanes = coloured(wires, MOST_LANES);
       for (const [src, lane] of lanes) this.lane.set(src, lane);
-      this.lanes.set(phase, 1 + most([...lanes.values()]));
+      this.lanes.set(phase, 1 + highest([...lanes.values()]));
     }
   }
 
@@ -81,12 +81,12 @@ export class Wiring {
       for (const [gap, xs] of ends) {
         if (ends.size > 1) xs.push(this.laneX(src));
         if (!spans.has(gap)) spans.set(gap, []);
-        spans.get(gap).push([least(xs), most(xs), src]);
+        spans.get(gap).push([lowest(xs), highest(xs), src]);
       }
     }
     for (const [gap, wires] of spans) {
       const tracks = coloured(wires, MOST_TRACKS);
-      this.tracks.set(gap, 1 + most([...tracks.values()]));
+      this.tracks.set(gap, 1 + highest([...tracks.values()]));
       for (const [src, track] of tracks) this.track.set(edgeKey(src, gap), track);
     }
   }
@@ -174,10 +174,10 @@ function coloured(spans, limit) {
   return colours;
 }
 
-function least(numbers) {
+function lowest(numbers) {
   return numbers.reduce((a, b) => Math.min(a, b));
 }
 
-function most(numbers) {
+function highest(numbers) {
   return numbers.reduce((a, b) => Math.max(a, b));
 }
