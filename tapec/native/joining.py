@@ -1,7 +1,7 @@
 """Kernels in chunks: a part of one loop, and what joins the partial results.
 
     i32 kernel(ptr slots, ptr indices)
-    i32 kernel_chunk(ptr slots, ptr indices, i64 begin, i64 end, ptr scratch)
+    i32 kernel_chunk(ptr slots, ptr indices, i64 begin, i64 end, ptr scratch, i64)
     i32 kernel_join(ptr slots, ptr indices, ptr scratch, i64 count, i64 stride)
 
 The chunk writes its partial results into its own scratch memory. There are `count` of
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from tapec.ir import Function, Value, dims_of
+from tapec.ir import Function, dims_of
 from tapec.native import accumulate, memory
 from tapec.native.driver import BYTE, INT, POINTER, WORD, _define, _item, _Loop, _number
 from tapec.native.extents import Extents
@@ -26,7 +26,7 @@ from tapec.native.scalars import Builder
 from tapec.native.signature import SIGNATURE, arguments
 from tapec.native.split import Split
 
-__all__ = ["CHUNK", "JOIN", "emit"]
+__all__ = ["CHUNK", "JOIN", "Kind", "emit", "emit_joined"]
 
 CHUNK, JOIN = "_chunk", "_join"
 
@@ -58,9 +58,9 @@ def _emit_whole(
 def _emit_chunk(
     module: Any, inner: Any, body: Function, name: str, split: Split
 ) -> None:
-    kinds = [POINTER, POINTER, INT, INT, POINTER]
+    kinds = [POINTER, POINTER, INT, INT, POINTER, INT]
     outer = _define(module, name + CHUNK, WORD, kinds)
-    slots, indices, begin, end, scratch = outer.args
+    slots, indices, begin, end, scratch, _ = outer.args
     at = ir.IRBuilder(outer.append_basic_block("entry"))
     found = arguments(at, inner.args[:-2], slots, indices)
     for row, number in enumerate(split.partial):
@@ -81,12 +81,18 @@ def _emit_join(module: Any, body: Function, name: str, split: Split) -> None:
         first = at.gep(scratch, [where], source_etype=BYTE)
         target = _item(at, indices, len(body.params) + number)
         target = _item(at, slots, target, POINTER)
-        _emit_joined(at, body.results[number], target, first, size, count, stride)
+        result = body.results[number]
+        kind = result.prim.lower.monoid, result.dtype
+        emit_joined(at, kind, target, first, size, count, stride)
     at.ret(ir.Constant(WORD, 0))
 
 
-def _emit_joined(
-    at: Any, result: Value, target: Any, first: Any, size: Any, count: Any, stride: Any
+Kind = tuple[str, np.dtype[Any]]
+"""What a result is combined by, and its dtype."""
+
+
+def emit_joined(
+    at: Any, kind: Kind, target: Any, first: Any, size: Any, count: Any, stride: Any
 ) -> None:
     """One result: combine its partial results, and put the first in its place."""
     distance, more, done = _steps(at)
@@ -97,13 +103,13 @@ def _emit_joined(
         left = at.gep(first, [left], source_etype=BYTE)
         right = at.gep(left, [at.mul(distance, stride)], source_etype=BYTE)
         with _Loop(at, _number(0), size) as i:
-            _combine(at, result, left, right, i)
+            _combine(at, kind, left, right, i)
     more(step, at.icmp_unsigned("<", step, count))
     at.position_at_end(done)
     with _Loop(at, _number(0), size) as i:
         b = Builder([at])
         where = place(b.make(np.dtype(np.int64), 0, i))
-        memory.store(b, at, target, where, memory.load(b, first, result.dtype, where))
+        memory.store(b, at, target, where, memory.load(b, first, kind[1], where))
 
 
 def _steps(at: Any) -> Any:
@@ -122,10 +128,10 @@ def _steps(at: Any) -> Any:
     return distance, more, done
 
 
-def _combine(at: Any, result: Value, left: Any, right: Any, i: Any) -> None:
+def _combine(at: Any, kind: Kind, left: Any, right: Any, i: Any) -> None:
     b = Builder([at])
+    monoid, dtype = kind
     where = place(b.make(np.dtype(np.int64), 0, i))
-    x, y = (memory.load(b, side, result.dtype, where) for side in (left, right))
-    monoid = result.prim.lower.monoid
-    element = b.cast(accumulate.combine(b, monoid, x, y), result.dtype)
+    x, y = (memory.load(b, side, dtype, where) for side in (left, right))
+    element = b.cast(accumulate.combine(b, monoid, x, y), dtype)
     memory.store(b, at, left, where, element)

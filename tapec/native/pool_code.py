@@ -4,11 +4,12 @@
 
 is a step whose work consists of chunks that do not depend on each other:
 
-    chunk(slots, rest, begin, end, scratch + number * stride)
+    chunk(slots, rest, begin, end, scratch + number * stride, thread)
 
 for the numbers 0 .. count-1; `join(slots, rest, scratch, count, stride)` follows them.
 `rest` is what the indices hold behind the words named in `Row`. Which chunks there are
-does not depend on the number of threads, so neither do results.
+does not depend on the number of threads, so neither do results. A chunk that does not
+answer 0 ends the step with its answer.
 
 One call has the workers, others at that time do all of their chunks themselves; so
 does a call that finds one thread wanted. A worker that wakes up late takes no part, and
@@ -28,8 +29,8 @@ from tapec.native.pool_workers import emit_start, emit_worker
 
 __all__ = ["emit"]
 
-VOID = ir.VoidType()
-CHUNK = ir.FunctionType(WORD, [POINTER, POINTER, INT, INT, POINTER])
+VOID, FINE = ir.VoidType(), ir.Constant(WORD, 0)
+CHUNK = ir.FunctionType(WORD, [POINTER, POINTER, INT, INT, POINTER, INT])
 JOIN = ir.FunctionType(WORD, [POINTER, POINTER, POINTER, INT, INT])
 
 
@@ -44,7 +45,8 @@ def emit(module: Any, workers: bool, replace_mask: int) -> None:
     _emit_parallel(module, workers)
 
 
-def _run_chunk(code: Code, slots: Any, indices: Any, number: Any) -> None:
+def _run_chunk(code: Code, slots: Any, indices: Any, number: Any, thread: Any) -> Any:
+    """One chunk; whether it failed, and its answer."""
     at = code.at
     length, extent = (_item(at, indices, word) for word in (Row.length, Row.extent))
     begin = at.mul(number, length)
@@ -54,7 +56,9 @@ def _run_chunk(code: Code, slots: Any, indices: Any, number: Any) -> None:
         _scratch(code, slots, indices), at.mul(number, _item(at, indices, Row.stride))
     )
     chunk = _item(at, indices, Row.chunk, CHUNK.as_pointer())
-    at.call(chunk, [slots, _rest(code, indices), begin, end, scratch])
+    rest = _rest(code, indices)
+    status = at.call(chunk, [slots, rest, begin, end, scratch, thread])
+    return at.icmp_unsigned("!=", status, FINE), status
 
 
 def _rest(code: Code, indices: Any) -> Any:
@@ -71,11 +75,14 @@ def _scratch(code: Code, slots: Any, indices: Any) -> Any:
 
 def _emit_alone(module: Any) -> None:
     """All chunks, one after the other."""
-    code = Code(module, "alone", VOID, POINTER, POINTER)
+    code = Code(module, "alone", WORD, POINTER, POINTER)
     slots, indices = code.function.args
-    with _Loop(code.at, _number(0), _item(code.at, indices, Row.count)) as number:
-        _run_chunk(code, slots, indices, number)
-    code.at.ret_void()
+    at = code.at
+    with _Loop(at, _number(0), _item(at, indices, Row.count)) as number:
+        failed, status = _run_chunk(code, slots, indices, number, _number(0))
+        with at.if_then(failed):
+            at.ret(status)
+    at.ret(FINE)
 
 
 def _emit_work(module: Any) -> None:
@@ -99,7 +106,10 @@ def _emit_work(module: Any) -> None:
         number = at.atomic_rmw("add", following, _number(1), "monotonic")
         at.cbranch(at.icmp_unsigned("<", number, end), run, on)
         at.position_at_end(run)
-        _run_chunk(code, slots, indices, number)
+        failed, status = _run_chunk(code, slots, indices, number, me)
+        with at.if_then(failed):
+            code.put(at.zext(status, INT), state, State.failed)
+            at.ret_void()
         at.branch(take)
         at.position_at_end(on)
     at.ret_void()
@@ -107,7 +117,7 @@ def _emit_work(module: Any) -> None:
 
 def _emit_share(module: Any) -> None:
     """All chunks, together with the workers, who are this call's."""
-    code = Code(module, "share", VOID, POINTER, POINTER, POINTER, INT)
+    code = Code(module, "share", WORD, POINTER, POINTER, POINTER, INT)
     state, slots, indices, threads = code.function.args
     at = code.at
     started, wanted = code.get(state, State.started), at.sub(threads, _number(1))
@@ -121,6 +131,7 @@ def _emit_share(module: Any) -> None:
     at.store(slots, code.field(state, State.slots))
     at.store(indices, code.field(state, State.indices))
     code.put(threads, state, State.sharing)
+    code.put(_number(0), state, State.failed)
     code.put(_number(1), state, State.open)
     turn = at.add(code.get(state, State.turn), _number(1))
     at.atomic_rmw("xchg", code.field(state, State.turn), turn, "release")
@@ -130,7 +141,7 @@ def _emit_share(module: Any) -> None:
     code.unlock(state)
     at.call(module.globals["work"], [state, _number(0)])
     _wait_for_workers(code, state)
-    at.ret_void()
+    at.ret(at.trunc(code.get(state, State.failed), WORD))
 
 
 def _wait_for_workers(code: Code, state: Any) -> None:
@@ -153,25 +164,27 @@ def _emit_parallel(module: Any, workers: bool) -> None:
     slots, indices = code.function.args
     at = code.at
     if workers:
-        _share_or_not(code, slots, indices)
+        status = _share_or_not(code, slots, indices)
     else:
-        at.call(module.globals["alone"], [slots, indices])
+        status = at.call(module.globals["alone"], [slots, indices])
+    with at.if_then(at.icmp_unsigned("!=", status, FINE)):
+        at.ret(status)
     join = _item(at, indices, Row.join)
     with at.if_then(at.icmp_unsigned("!=", join, _number(0))):
         function = at.inttoptr(join, JOIN.as_pointer())
         scratch = _scratch(code, slots, indices)
         count, stride = (_item(at, indices, word) for word in (Row.count, Row.stride))
         at.call(function, [slots, _rest(code, indices), scratch, count, stride])
-    at.ret(ir.Constant(WORD, 0))
+    at.ret(FINE)
 
 
-def _share_or_not(code: Code, slots: Any, indices: Any) -> None:
+def _share_or_not(code: Code, slots: Any, indices: Any) -> Any:
     at, module = code.at, code.module
     state = _item(at, indices, Row.state, POINTER)
     threads = at.load(_item(at, indices, Row.threads, POINTER), typ=INT)
-    count = _item(at, indices, Row.count)
-    fewer = at.icmp_unsigned("<", count, threads)
-    threads = at.select(fewer, count, threads)
+    for word in (Row.count, Row.most):
+        most = _item(at, indices, word)
+        threads = at.select(at.icmp_unsigned("<", most, threads), most, threads)
     share, alone, done = map(at.append_basic_block, ("share", "alone", "done"))
     many = at.icmp_unsigned(">", threads, _number(1))
     ask = at.append_basic_block("ask")
@@ -181,10 +194,14 @@ def _share_or_not(code: Code, slots: Any, indices: Any) -> None:
     answer = at.cmpxchg(busy, _number(0), _number(1), "acquire", "monotonic")
     at.cbranch(at.extract_value(answer, 1), share, alone)
     at.position_at_end(share)
-    at.call(module.globals["share"], [state, slots, indices, threads])
+    shared = at.call(module.globals["share"], [state, slots, indices, threads])
     at.atomic_rmw("xchg", busy, _number(0), "release")
     at.branch(done)
     at.position_at_end(alone)
-    at.call(module.globals["alone"], [slots, indices])
+    own = at.call(module.globals["alone"], [slots, indices])
     at.branch(done)
     at.position_at_end(done)
+    status = at.phi(WORD)
+    status.add_incoming(shared, share)
+    status.add_incoming(own, alone)
+    return status

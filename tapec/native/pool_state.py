@@ -16,7 +16,10 @@ VOID = ir.VoidType()
 
 
 class Row(IntEnum):
-    """Words of the indices of a parallel step. scratch: a slot, or -1."""
+    """Words of the indices of a parallel step.
+
+    most: threads that may share it. scratch: a slot, or -1.
+    """
 
     state = 0
     threads = auto()
@@ -27,6 +30,7 @@ class Row(IntEnum):
     length = auto()
     scratch = auto()
     stride = auto()
+    most = auto()
     rest = auto()
 
 
@@ -36,7 +40,7 @@ class State(IntEnum):
     busy: a call has the workers. started: how many exist. turn: number of the step they
     are to work on; they may join while `open`, and `active` did. asleep: workers that
     wait for the next turn. waiting: the caller waits for those that are active. What
-    follows is the step, and how many threads share it.
+    follows is the step, how many threads share it, and what a chunk answered if not 0.
     """
 
     busy = 0
@@ -47,6 +51,7 @@ class State(IntEnum):
     asleep = auto()
     waiting = auto()
     sharing = auto()
+    failed = auto()
     slots = auto()
     indices = auto()
 

@@ -13,11 +13,12 @@ from tapec.native.plan import Plan
 from tapec.native.pool import pool
 from tapec.native.pool_state import Row
 from tapec.native.split import Chunks, chunks_of
+from tapec.settings import MOST
 
 if TYPE_CHECKING:
     from tapec.native.cache import KernelCode
 
-__all__ = ["Shared", "shared"]
+__all__ = ["Shared", "shared", "words_of"]
 
 
 class Shared:
@@ -38,20 +39,30 @@ class Shared:
 
     def indices(self, plan: Plan, code: KernelCode, told: Sequence[int]) -> list[int]:
         """The step's indices; `told`: what the kernel alone would be told."""
-        chunks, workspace = self.chunks, self.workspace
-        head = {
-            Row.state: pool().state,
-            Row.threads: pool().threads,
-            Row.chunk: code.chunk,
-            Row.join: code.join,
-            Row.count: chunks.number,
-            Row.extent: chunks.extent,
-            Row.length: chunks.length,
-            Row.scratch: -1 if workspace is None else plan.slots[workspace, 0],
-            Row.stride: chunks.stride,
-        }
-        places = [word for place in chunks.places for word in place]
-        return [*[head[word] for word in sorted(head)], *told, *places]
+        scratch = -1 if self.workspace is None else plan.slots[self.workspace, 0]
+        places = [word for place in self.chunks.places for word in place]
+        head = words_of(self.chunks, (code.chunk, code.join), scratch, MOST)
+        return [*head, *told, *places]
+
+
+def words_of(
+    chunks: Chunks, routines: tuple[int, int], scratch: int, most: int
+) -> list[int]:
+    """The indices of a parallel step up to `Row.rest`. routines: chunk and join."""
+    chunk, join = routines
+    head = {
+        Row.state: pool().state,
+        Row.threads: pool().threads,
+        Row.chunk: chunk,
+        Row.join: join,
+        Row.count: chunks.number,
+        Row.extent: chunks.extent,
+        Row.length: chunks.length,
+        Row.scratch: scratch,
+        Row.stride: chunks.stride,
+        Row.most: most,
+    }
+    return [head[word] for word in sorted(head)]
 
 
 def shared(op: Value) -> Shared | None:

@@ -1,16 +1,19 @@
-"""The routine of loops over tiles, emitted once.
+"""The routines of loops over tiles, emitted once.
 
-    i32 routine(ptr slots, ptr indices)
+    i32 tile(ptr slots, ptr indices)
+    i32 tile_chunk(ptr slots, ptr indices, i64 begin, i64 end, ptr scratch, i64 thread)
 
-    [workspace, accumulators, rows, state, tiles, segments, rows]
+    [workspace, accumulators, rows, state, tiles, segments, rows, first, size]
 
-A row of accumulators: address of what it starts from, outer slot, two buffers. `state`
-is where in the workspace the pointers to what is accumulated so far are kept. A segment
-is a body and the tiles that it runs on: five words, its own memory, the slot of its
-first result, the number of the first tile, how many, operands (count, rows), results
-(count, rows). A row of these: inner slot, outer slot, bytes to the next tile; blocks,
-bytes from one block to the next, bytes of a tile's block; where the tile is copied
-unless it is one block.
+The second runs some of the tiles for one of several threads: its memory is that many
+times `size` bytes behind the byte `first` of the workspace, and what it accumulated it
+writes to its scratch memory. A row of accumulators: address of what it starts from,
+outer slot, two buffers, and where it is in scratch memory. `state` is where in the
+workspace the pointers to what is accumulated so far are kept. A segment is a body and
+the tiles that it runs on: five words, its own memory, the slot of its first result, the
+number of the first tile, how many, operands (count, rows), results (count, rows). A row
+of these: inner slot, outer slot, bytes to the next tile; blocks, bytes from one block
+to the next, bytes of a tile's block; where the tile is copied unless it is one block.
 """
 
 from __future__ import annotations
@@ -42,32 +45,45 @@ from tapec.native.driver import (
     _number,
 )
 
-__all__ = ["MOVING", "routine"]
+__all__ = ["MOVING", "WORDS", "routine"]
 
-SEGMENT, ACCUMULATOR, MOVING = 13, 4, 7
+SEGMENT, ACCUMULATOR, MOVING = 13, 5, 7
+WORDS = 9
 
 
 @lru_cache(maxsize=1)
 def _library() -> engine.Library:
     def emit(module: Any) -> None:
-        _Routine(_define(module, "tile", WORD, [POINTER, POINTER])).emit()
+        kinds = [POINTER, POINTER]
+        _Routine(_define(module, "tile", WORD, kinds)).emit()
+        kinds += [INT, INT, POINTER, INT]
+        _Routine(_define(module, "tile_chunk", WORD, kinds)).emit()
 
-    return engine.compiled("tile", emit, ("tile",), imports(), finished=True)
+    return engine.compiled(
+        "tile", emit, ("tile", "tile_chunk"), imports(), finished=True
+    )
 
 
-def routine() -> int:
-    """The address of the routine."""
-    return _library().address("tile")
+def routine(name: str) -> int:
+    """The address of a routine."""
+    return _library().address(name)
 
 
 class _Routine:
+    """The code of one. begin, end: its tiles. scratch: None if it runs all of them."""
+
     def __init__(self, function: Any) -> None:
-        self.slots, self.indices = function.args
+        self.slots, self.indices, *part = function.args
         self.at = at = ir.IRBuilder(function.append_basic_block("entry"))
         self.space = pointer(at, self.slots, self._word(0))
+        self.begin, self.end, self.scratch = _number(0), self._word(4), None
+        if part:
+            self.begin, self.end, self.scratch, thread = part
+            offset = at.add(self._word(7), at.mul(thread, self._word(8)))
+            self.space = moved(at, self.space, offset)
         self.sums = self._word(1), pointer(at, self.indices, 2)
         self.state = moved(at, self.space, self._word(3))
-        self.last = at.sub(self._word(4), _number(1))
+        self.last = at.sub(self.end, _number(1))
         self.segments = self._word(5), pointer(at, self.indices, 6)
 
     def _word(self, number: int) -> Any:
@@ -82,8 +98,13 @@ class _Routine:
             own = moved(at, self.space, _item(at, segment, 5))
             body = Body(at, segment, 0, own)
             body.start(self.slots, self.space)
-            with _Loop(at, _number(0), _item(at, segment, 8)) as number:
-                tile = at.add(number, _item(at, segment, 7))
+            first = _item(at, segment, 7)
+            stop = at.add(first, _item(at, segment, 8))
+            begin = at.select(
+                at.icmp_unsigned("<", first, self.begin), self.begin, first
+            )
+            stop = at.select(at.icmp_unsigned("<", stop, self.end), stop, self.end)
+            with _Loop(at, begin, stop) as tile:
                 self._run(body, segment, tile)
         at.ret(NONE)
 
@@ -112,10 +133,13 @@ class _Routine:
             put(at, self.state, i, self._target(self._accumulator(i), tile))
 
     def _target(self, row: Any, tile: Any) -> Any:
-        """Where an accumulator is written: at last in the array of the result."""
+        """Where an accumulator is written: at last where it is wanted."""
         at = self.at
         final = at.icmp_unsigned("==", tile, self.last)
-        end = pointer(at, self.slots, _item(at, row, 1))
+        if self.scratch is None:
+            end = pointer(at, self.slots, _item(at, row, 1))
+        else:
+            end = moved(at, self.scratch, _item(at, row, 4))
         return at.select(final, end, turn(at, self.space, row, tile, 2))
 
     def _place(self, body: Body, row: Any, tile: Any, *, into: bool | None) -> None:

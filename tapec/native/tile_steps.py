@@ -8,15 +8,18 @@ others a tile is copied.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from tapec.ir import Value, with_sizes
+from tapec.ir import ArrayType, Value, with_sizes
 from tapec.native.control_steps import Control
 from tapec.native.inner import Inner
 from tapec.native.layout import NoNative
 from tapec.native.plan import Plan
+from tapec.native.pool import pool
 from tapec.native.tile_code import MOVING, routine
+from tapec.native.tile_threads import shared
 from tapec.ops.reduce import identity
 from tapec.ops.tiled import ROWS
 
@@ -26,8 +29,17 @@ __all__ = ["Tile"]
 class Tile(Control):
     """The step of a `tile`."""
 
+    def __init__(self, op: Value, bodies: list[Inner]) -> None:
+        super().__init__(op, bodies)
+        self.shared = shared(op, bodies)
+        if self.shared is not None:
+            self.address = pool().address
+            self._own = self._size
+            type_ = ArrayType(np.uint8, (self.shared.nbytes(self._own),))
+            self.workspace = Value(None, (), (), type_, -1)
+
     def routine(self) -> int:
-        return routine()
+        return routine("tile")
 
     @staticmethod
     def inner(op: Value) -> list[Inner]:
@@ -56,18 +68,34 @@ class Tile(Control):
         length, size = self.op.attr("length"), self.op.attr("size")
         sums: list[int] = []
         rows = zip(self.starts_from, self._results(plan), self.buffers, strict=False)
-        for array, result, pair in rows:
-            sums += [array.ctypes.data, result, *pair]
+        places = self._places()
+        for (array, result, pair), (place, _) in zip(rows, places, strict=True):
+            sums += [array.ctypes.data, result, *pair, place]
         whole = length // size
         tiles = [(0, whole)] if whole else []
         tiles += [(whole, 1)] if length % size else []
         segments: list[int] = []
         for start, body, which in zip(self.starts, self.bodies, tiles, strict=True):
             segments += self._segment(plan, start, body, which)
-        return [
-            plan.slot(self.workspace), self.count, self._address(sums), self.state,
+        workspace = plan.slot(self.workspace)
+        told = [
+            workspace, self.count, self._address(sums), self.state,
             -(-length // size), len(tiles), self._address(segments),
         ]  # fmt: skip
+        if self.shared is None:
+            return [*told, 0, 0]
+        joined = [
+            word
+            for result, place in zip(self._results(plan), places, strict=False)
+            for word in (result, *place)
+        ]
+        return self.shared.indices(workspace, self._own, told, joined)
+
+    def _places(self) -> Sequence[tuple[int, int]]:
+        """Where each accumulator is in the memory of a chunk, and its elements."""
+        if self.shared is None:
+            return [(0, 0)] * self.count
+        return self.shared.chunks.places
 
     def _segment(
         self, plan: Plan, start: int, body: Inner, tiles: tuple[int, int]

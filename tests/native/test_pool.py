@@ -101,6 +101,36 @@ def test_gradients_too():
     assert all(one[:2] == found[0][:2] for one in found)
 
 
+def loss(w, x, labels):
+    """Tiles of examples, with sums, a maximum, rows and a short last tile."""
+    z = np.sum(np.tanh(x * w), axis=1)
+    value = np.mean(np.log1p(np.exp(-labels * z)))
+    return value, (np.max(z), np.exp(z))
+
+
+def test_loops_over_tiles_are_shared():
+    rows = 20_011
+    w, x = rng().normal(size=60), rng().normal(size=(rows, 60))
+    labels = np.where(rng().normal(size=rows) > 0, 1.0, -1.0)
+    f = tapec.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+    found = []
+    for count in COUNTS:
+        tapec.config.threads = count
+        (value, (most, each)), (dw, dx) = f(w, x, labels)
+        found.append(bits((value, most, each, dw, dx)))
+    assert all(one == found[0] for one in found)
+    steps = tapec.inspect(f, w, x, labels).program.steps
+    (loop,) = [step for step in steps if step.op.prim.name == "tile"]
+    assert loop.control.shared.chunks.number > 1
+    np.testing.assert_allclose(value, loss(w, x, labels)[0], rtol=1e-12)
+    assert most == loss(w, x, labels)[1][0]
+    np.testing.assert_allclose(each, loss(w, x, labels)[1][1], rtol=1e-12)
+    scale = -labels / (1.0 + np.exp(labels * np.sum(np.tanh(x * w), axis=1))) / rows
+    slope = scale[:, None] / np.cosh(x * w) ** 2
+    np.testing.assert_allclose(dx, slope * w, rtol=1e-9, atol=1e-18)
+    np.testing.assert_allclose(dw, np.sum(slope * x, axis=0), rtol=1e-9, atol=1e-12)
+
+
 def test_small_kernels_stay_whole():
     f = tapec.jit(lambda x: np.sum(np.exp(x)))
     (kernel,) = tapec.inspect(f, LONG[:1000]).kernels

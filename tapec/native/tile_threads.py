@@ -1,0 +1,111 @@
+"""Loops over tiles that several threads share.
+
+A chunk is some tiles that follow each other. Its accumulators start from their
+identities; what the chunks accumulate is joined in their order. Each thread has memory
+for one tile, which stays in its cache. Products are left to BLAS and its own threads:
+a loop with one inside is not shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from llvmlite import ir
+
+from tapec.ir import Value, dims_of
+from tapec.native import engine
+from tapec.native.driver import BYTE, INT, POINTER, WORD, _define, _item
+from tapec.native.inner import Inner
+from tapec.native.joining import Kind, emit_joined
+from tapec.native.plan import ALIGNMENT
+from tapec.native.sharing import words_of
+from tapec.native.split import WORTH, Chunks, time_of
+from tapec.native.steps import Step
+from tapec.native.tile_code import WORDS, routine
+from tapec.settings import config
+
+__all__ = ["Shared", "shared"]
+
+PARTS = 16
+"""Chunks of a loop: what they accumulate is written and read once more."""
+
+ROOM = 1 << 23
+"""Bytes that the partial results of all chunks may take."""
+
+
+class Shared:
+    """How the step of a loop is shared. threads: at most, since each needs memory."""
+
+    def __init__(self, chunks: Chunks, kinds: tuple[Kind, ...]) -> None:
+        self.chunks = chunks
+        self.threads = max(2, config.threads)
+        self._join = _joining(kinds) if kinds else None
+
+    def nbytes(self, own: int) -> int:
+        """Of the workspace: partial results, then the memory of each thread."""
+        return self._partial + self.threads * own
+
+    @property
+    def _partial(self) -> int:
+        return self.chunks.number * self.chunks.stride
+
+    def indices(
+        self, workspace: int, own: int, told: Sequence[int], joined: Sequence[int]
+    ) -> list[int]:
+        """The step's indices. told: what the routine would be told alone. joined: slot,
+        place and size of each accumulator."""
+        join = 0 if self._join is None else self._join.address("join")
+        routines = routine("tile_chunk"), join
+        head = words_of(self.chunks, routines, workspace, self.threads)
+        return [*head, *told, self._partial, own, *joined]
+
+
+def shared(op: Value, bodies: Sequence[Inner]) -> Shared | None:
+    """For a `tile`; None if one thread is to run it."""
+    steps = bodies[0].steps
+    tiles = -(-op.attr("length") // op.attr("size"))
+    if any(step.kind != "kernel" for step in steps):
+        return None
+    if tiles * sum(map(_time, steps)) < 2 * WORTH:
+        return None
+    n = len(op.attr("reduce"))
+    types = op.type.items[:n]
+    places, stride = [], 0
+    for t in types:
+        places.append((stride, int(t.size)))
+        stride += -(-int(t.nbytes) // ALIGNMENT) * ALIGNMENT
+    number = min(PARTS, tiles // 2, ROOM // max(stride, 1))
+    if number < 2:
+        return None
+    length = -(-tiles // number)
+    chunks = Chunks(-(-tiles // length), tiles, length, tuple(places), stride)
+    dtypes = [np.dtype(t.dtype) for t in types]
+    return Shared(chunks, tuple(zip(op.attr("reduce"), dtypes, strict=True)))
+
+
+def _time(step: Step) -> float:
+    body, sizes = step.op.attr("body"), dict(step.op.attrs).get("sizes", ())
+    return time_of(body, dict(zip(dims_of(body), sizes, strict=True)))
+
+
+@cache
+def _joining(kinds: tuple[Kind, ...]) -> engine.Library:
+    """A routine that joins results of these kinds."""
+
+    def emit(module: ir.Module) -> None:
+        arguments = [POINTER, POINTER, POINTER, INT, INT]
+        function = _define(module, "join", WORD, arguments)
+        slots, indices, scratch, count, stride = function.args
+        at = ir.IRBuilder(function.append_basic_block("entry"))
+        for number, kind in enumerate(kinds):
+            slot, place, size = (
+                _item(at, indices, WORDS + 3 * number + i) for i in range(3)
+            )
+            target = _item(at, slots, slot, POINTER)
+            first = at.gep(scratch, [place], source_etype=BYTE)
+            emit_joined(at, kind, target, first, size, count, stride)
+        at.ret(ir.Constant(WORD, 0))
+
+    return engine.compiled(("join", kinds), emit, ["join"])
