@@ -119,8 +119,6 @@ def flow_of(op: Value, args: Sequence[Any]) -> Flow:
         return Flow(shapes, shape)
     if op.prim.name == "where":
         return _Chosen(args[0], shapes, shape)
-    if isinstance(lower, Scalar):
-        return _Elementwise(shapes, shape)
     if isinstance(lower, Reduce) and len(args) == 1:
         return _Reduced(op.attr("axis"), shapes, shape)
     if isinstance(lower, (Index, View)) or (
@@ -129,6 +127,8 @@ def flow_of(op: Value, args: Sequence[Any]) -> Flow:
         places = _places(op, args)
         if places is not None:
             return _Moved(places, shapes, shape)
+    if isinstance(lower, Scalar) or op.prim.liveness == "keep":
+        return _Elementwise(shapes, shape)
     return Flow(shapes, shape)
 
 

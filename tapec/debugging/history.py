@@ -84,8 +84,8 @@ class History:
                     current = line.new
             kernels = [p for p in stage.placed if p.old == current]
             if kernels:
-                where = ", ".join(f"%{p.kernel}" for p in kernels)
-                yield f"{stage.name}: %{current} is computed in kernel {where}"
+                where = ", ".join(self._kernel(p.kernel, i) for p in kernels)
+                yield f"{stage.name}: %{current} is computed in {where}"
                 for p in kernels:
                     yield from self._outlets(stage.function, p)
                 return
@@ -94,10 +94,15 @@ class History:
                 return
         yield from self._results(current)
 
+    def _kernel(self, uid: int, i: int) -> str:
+        """How an op with a body is called: `kernel %7`, `tile %7`."""
+        name = self._value(uid, i).prim.name
+        return f"{'kernel' if name == 'fused' else name} %{uid}"
+
     def _outlets(self, fn: Function, p: Any) -> Iterator[str]:
         """Under which name an op of a kernel leaves it, if it does."""
         kernel = next((op for op in fn.ops if op.uid == p.kernel), None)
-        if kernel is None:
+        if kernel is None or p.line > len(kernel.attr("body").ops):
             return
         body: Function = kernel.attr("body")
         for index, r in enumerate(body.results):

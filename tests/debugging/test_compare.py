@@ -50,6 +50,28 @@ def test_rounding_is_no_difference(f):
     assert found.ok, found
 
 
+def test_tiles_loops_and_extents_that_vary():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20000, 8)), (rng.random(20000) > 0.5) * 1.0
+
+    def logistic(w):
+        z = x @ w
+        return np.mean(np.logaddexp(0, z) - y * z)
+
+    def rates(r):
+        p = np.array([1.0, 0.5])
+        for _ in range(50):
+            p = p + 0.01 * np.stack([r * p[0] - p[0] * p[1], p[0] * p[1] - p[1]])
+        return np.sum(p)
+
+    for seen in (
+        tapec.value_and_grad(logistic).inspect(np.zeros(8)),
+        tapec.value_and_grad(rates).inspect(1.1),
+        tapec.grad(lambda v: np.sum(np.exp(v) * v), dynamic=True).inspect(np.ones(7)),
+    ):
+        assert seen.compare().ok, seen.compare()
+
+
 def test_other_arrays_and_their_number():
     seen = tapec.jit(loss).inspect(*arguments())
     assert seen.compare(*arguments()).ok
