@@ -1,4 +1,5 @@
 """Loops of numbers become kernels; the bodies of other loops and branches are fused.
+Inverses of small matrices are kernels too.
 
 %2: (f64[], f64[9]) = scan %x, %w body=@f ...
 
@@ -20,13 +21,18 @@ from tapec.passes.tile_products import with_products
 __all__ = ["enclose"]
 
 CONTROL = ("scan", "switch", "tile", "while_loop", "while_reverse")
+ALONE = (*CONTROL, "inv", "solve")
+"""What may become a kernel of its own."""
 
 
 def enclose(fn: Function) -> Function:
     """Prepare the loops and branches of `fn` for native code."""
-    if not any(op.prim.name in CONTROL for op in fn.ops):
+    if not any(op.prim.name in ALONE for op in fn.ops):
         return fn
     from tapec.native.loops import enclosed
+    from tapec.native.small_matrix import with_eliminations
+
+    fn = with_eliminations(fn)
 
     return rewrite(enclosed(fn), _with_fused_bodies)
 

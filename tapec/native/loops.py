@@ -24,6 +24,7 @@ from tapec.native.loop_record import BLOCKS
 from tapec.native.places import place
 from tapec.native.scalars import Builder
 from tapec.native.signature import STATUS, declare, emit_entry
+from tapec.native.small_matrix import emit_elimination, is_elimination
 from tapec.native.tile_product import emit_product
 from tapec.ops.const import item
 from tapec.ops.fused import fused
@@ -35,6 +36,8 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
     """Define `name` in `module`: what a `fused` op with this body does."""
     if is_loop(body):
         _emit(module, body, name)
+    elif is_elimination(body):
+        emit_elimination(module, body, name)
     elif any(op.prim.name == "matmul" for op in body.ops):
         emit_product(module, body, name)
     else:

@@ -207,7 +207,7 @@ class Program:
                 arrays = self._plain(arrays)
                 status = self._start(frame, arrays, results)
             if status:
-                self._fail(status)
+                self._finish(status, frame, (*arrays, *results), self._end)
             if self._rest is not None:
                 self._continue(frame, (*arrays, *results))
         finally:
@@ -258,8 +258,7 @@ class Program:
         for begin, end in self._segments:
             if begin < end:
                 status = self._run(frame.address, self._table_address, begin, end)
-                if status:
-                    self._fail(status)
+                self._finish(status, frame, given, end)
             if end < len(self.steps):
                 self._on_host(self.steps[end], frame, given)
 
@@ -282,8 +281,18 @@ class Program:
             raise AssertionError("a host step reads an op with several results")
         return frame.view(self, value, given)
 
-    def _fail(self, status: int) -> None:
-        step = self.steps[(status >> 8) - 1]
-        if status & 255 == CHECK_FAILED:
-            raise CheckFailed(step.op)
-        raise AssertionError(f"native step {step!r} answered {status & 255}")
+    def _finish(
+        self, status: int, frame: _Frame, given: tuple[Array, ...], end: int
+    ) -> None:
+        """What a native step cannot do the host does: it raises, as a rule.
+
+        If it does not, as it rounds differently, the steps behind follow.
+        """
+        while status:
+            step = self.steps[(status >> 8) - 1]
+            if status & 255 != CHECK_FAILED:
+                raise AssertionError(f"native step {step!r} answered {status & 255}")
+            if step.kind == "check":
+                raise CheckFailed(step.op)
+            self._on_host(step, frame, given)
+            status = self._run(frame.address, self._table_address, status >> 8, end)
