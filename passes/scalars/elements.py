@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapec import primitive as lowerings
-from tapec.ir import ArrayType, Dim, Type, Value
+from tapec.ir import ArrayType, Dim, Extent, Type, Value, never_negative
 from tapec.native.lowering import cost
 from tapec.native.places import Axis, Place, place
 from tapec.native.space import aligned
@@ -168,7 +168,8 @@ def number(s: Split, index: Sequence[Place]) -> int:
             raise _Unknown
     found = 0
     for n, i in zip(s.shape, index, strict=True):
-        if i.terms or not 0 <= i.constant < n:
+        symbolic = isinstance(i.constant, Dim)
+        if i.terms or symbolic or not 0 <= i.constant < n:
             raise _Unknown
         found = found * n + int(i.constant)
     return found
@@ -246,14 +247,14 @@ class _Finder:
             raise _Unknown
         return x if condition else y
 
-    def clamp(self, i: Any, low: int, high: int) -> Place:
+    def clamp(self, i: Any, low: Extent, high: Extent) -> Place:
         if not isinstance(i, (int, Place)):
             raise _Unknown
         whole = place(i)
-        if whole.terms:
-            if whole.low < low or whole.high > high:
-                raise _Unknown
+        if never_negative(whole.low - low) and never_negative(high - whole.high):
             return whole
+        if whole.terms or any(isinstance(n, Dim) for n in (whole.constant, low, high)):
+            raise _Unknown
         return place(min(max(int(whole.constant), low), high))
 
     def const(self, x: Any, like: Any) -> Number:

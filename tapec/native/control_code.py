@@ -38,7 +38,7 @@ from tapec.native.driver import (
     _Loop,
     _number,
 )
-from tapec.native.loop_record import free, reallocate
+from tapec.native.heap import free, reallocate
 
 __all__ = ["routine"]
 

@@ -14,7 +14,8 @@ from tapec import primitive as lowerings
 from tapec.ir import ArrayType, Dim, Extent, Function, Value, never_negative
 from tapec.native import accumulate, memory
 from tapec.native.access import Access
-from tapec.native.layout import NoNative, memory_type
+from tapec.native.heap import Scratch
+from tapec.native.layout import NoNative
 from tapec.native.lowering import cost
 from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
@@ -30,9 +31,6 @@ TINY = 16
 
 MOST = 2000
 """Instructions that the bodies of a loop may have; more are better off as kernels."""
-
-SCRATCH = 1 << 16
-"""Bytes on the stack for what an inner loop stacks up."""
 
 Index = Sequence[Place]
 Target = tuple[Any, Place]
@@ -112,6 +110,7 @@ class Region:
         self.elements: dict[Value, Elements] = {}
         self.memo: dict[Any, Scalar] = {}
         self.budget: list[int] = [MOST] if outer is None else outer.budget
+        self.scratch: Scratch = Scratch() if outer is None else outer.scratch
 
     # --- values
 
@@ -257,7 +256,7 @@ class Region:
         places = {}
         for i in block.stacked:
             given = [targets[v] for v in items[i] if v in targets]
-            places[i] = given[0] if given else self._scratch(op.type.items[i])
+            places[i] = given[0] if given else self._memory(op.type.items[i])
         results = block.emit(places)
         for i, values in items.items():
             for v in values:
@@ -267,19 +266,8 @@ class Region:
                 else:
                     self.elements[v] = Elements.in_registers(v.shape, results[i])
 
-    def _scratch(self, type_: ArrayType) -> Target:
-        """Memory for what an inner loop stacks up."""
-        if not at_most(type_.nbytes, SCRATCH):
-            raise NoNative("an inner loop with large outputs")
-        entry = self.b.scopes[0].function.entry_basic_block
-        at = ir.IRBuilder(entry)
-        at.position_at_start(entry)
-        size = type_.size * (2 if type_.dtype.kind == "c" else 1)
-        found = at.alloca(memory_type(type_.dtype), size=ir.Constant(INT, size))
-        for scope in self.b.scopes:
-            if scope.block is entry:  # its place has moved by one
-                scope.position_at_end(entry)
-        return found, place(0)
+    def _memory(self, type_: ArrayType) -> Target:
+        return self.scratch.take(self.b, type_), place(0)
 
     def store(self, value: Value, target: Target) -> None:
         """Write all elements of a value."""

@@ -12,6 +12,7 @@ from typing import Any
 from llvmlite import ir
 
 from tapec.ir import ArrayType
+from tapec.native.heap import free, reallocate
 from tapec.native.layout import memory_type
 from tapec.native.loop_blocks import (
     Block,
@@ -25,26 +26,11 @@ from tapec.native.loop_blocks import (
 from tapec.native.loop_body import Elements, Region, Target
 from tapec.native.scalars import Builder
 
-__all__ = ["BLOCKS", "Record", "free", "reallocate"]
+__all__ = ["BLOCKS", "Record"]
 
 INT, BYTE, POINTER = ir.IntType(64), ir.IntType(8), ir.PointerType()
 FIRST = 64
 """Rows that the record has at first."""
-
-
-def reallocate(at: Any, pointer: Any, nbytes: Any) -> Any:
-    """C's realloc."""
-    kind = ir.FunctionType(POINTER, [POINTER, INT])
-    return at.call(_extern(at, "realloc", kind), [pointer, nbytes])
-
-
-def free(at: Any, pointer: Any) -> None:
-    """C's free."""
-    at.call(_extern(at, "free", ir.FunctionType(ir.VoidType(), [POINTER])), [pointer])
-
-
-def _extern(at: Any, name: str, kind: Any) -> Any:
-    return at.module.globals.get(name) or ir.Function(at.module, kind, name)
 
 
 class Record(Until):

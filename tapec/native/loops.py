@@ -66,6 +66,7 @@ def _emit(module: Any, body: Function, name: str) -> None:
     for result, target in targets.items():
         if not is_stacked(result):
             region.store(result, target)
+    region.scratch.give_back(at)
     at.ret(ir.Constant(STATUS, 0))
     entry.position_at_end(entry.block)
     entry.branch(inner.basic_blocks[1])

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from tapec.ir import Extent
+from tapec.ir import Dim, Extent
 from tapec.native.extents import Extents
 from tapec.native.layout import ELEMENT, NoNative, real_dtype, register_type
 from tapec.native.scalar import Scalar
@@ -98,6 +98,8 @@ class Builder:
         """`x` as it is, or as a constant like the other operand."""
         if isinstance(x, Scalar):
             return x
+        if isinstance(x, Dim):
+            return self.cast(self.extent(x), like.dtype)
         lower = getattr(x, "lower", None)  # an index expression
         made: Scalar = self.const(x, like) if lower is None else lower(self)
         return made

@@ -189,3 +189,20 @@ def test_a_spec_names_the_length() -> None:
     assert g.signatures == ["(%xs: f64[steps,2])"]
     with pytest.raises(tapec.ShapeError, match="steps"):
         g(draw(4, 3))
+
+
+def test_no_step_is_in_python() -> None:
+    """Fetched elements, and loops inside whose outputs the steps around read."""
+
+    def fetched(x: Any, i: Any) -> Any:
+        return np.sum(np.sin(np.take_along_axis(x, i, 0)))
+
+    x, order = draw(6), np.array([3, -1, 0, 2, 2, 5])
+    f = tapec.grad(fetched, dynamic=True)
+    for fn, args in (
+        (f.traced(x, order), (x, order)),
+        (tapec.grad(nested, dynamic=True).traced(x, x), (x, x)),
+    ):
+        program = compile_native(pipeline.run(fn)).program(args)
+        assert {step.kind for step in program.steps} <= {"kernel", "check"}
+    np.testing.assert_allclose(f(x, order), tapec.grad(fetched)(x, order))
