@@ -97,6 +97,7 @@ def trace_step(
     weak = [type(t.kind) is Weak for t in results]
     if inside is not None:
         inside = inside._replace(holds=inside.holds.value)
+    trace.inside.clear()  # tensors refer to the trace: it would outlive its use
     return Body(trace.finish(values), captured, out_structure, weak, inside)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ from tapec.carries import Carry, Step, flat, here, shared, traced_step
 from tapec.containers import Structure
 from tapec.eager import eager_scan
 from tapec.errors import ShapeError, TraceError
-from tapec.inside import carried, require, stopping
+from tapec.inside import carried, nothing_wrong, require, stopping
 from tapec.ir import ArrayType, Dim, Extent, Function
 from tapec.operators import Operators
 from tapec.ops.cast import cast
@@ -85,7 +85,7 @@ def _scan(
     n, body, inside = len(start), step.function, step.inside
     captured = [as_tensor(c) for c in step.captured]
     if inside is not None:
-        start, body = [*start, as_tensor(np.True_)], carried(body, n, inside)
+        start, body = [*start, nothing_wrong()], carried(body, n, inside)
     found = scan_op(
         *start, *captured, *inputs, body=body, carries=len(start),
         invariants=len(captured), length=steps, reverse=reverse,
@@ -218,7 +218,7 @@ def _while(
     if tested is None and inside is None:
         return list(while_op(*start, *captured, cond=cond, body=body, carries=n))
     found = while_op(
-        *start, as_tensor(np.True_), *captured, cond=stopping(cond, n, tested),
+        *start, nothing_wrong(), *captured, cond=stopping(cond, n, tested),
         body=carried(body, n, inside), carries=n + 1,
     )  # fmt: skip
     if inside is not None:

@@ -17,8 +17,9 @@ from tapec.numpy.support import OutOfRange
 from tapec.ops.const import const
 from tapec.ops.logic import logical_and
 from tapec.recording import Inside, state
+from tapec.tensor import Tensor
 
-__all__ = ["carried", "merged", "reporting", "require", "stopping"]
+__all__ = ["carried", "merged", "nothing_wrong", "reporting", "require", "stopping"]
 
 
 def merged(found: Sequence[Inside]) -> Inside | None:
@@ -30,6 +31,13 @@ def merged(found: Sequence[Inside]) -> Inside | None:
         holds = np.logical_and(holds, other.holds)
     texts = dict.fromkeys(str(at(OutOfRange(f.text), f.loc)) for f in found)
     return Inside(holds, "\nor ".join(texts), None)
+
+
+def nothing_wrong() -> Tensor:
+    """What the carry starts as."""
+    rec: Any = state.recording
+    value = rec.literal(np.True_)
+    return Tensor(rec, value, value.type)
 
 
 def carried(fn: Function, place: int, inside: Inside | None) -> Function:

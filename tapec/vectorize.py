@@ -213,6 +213,7 @@ class _Map:
             new = found[inside.holds.value]
             every = Tensor(self.rec, new, new.type) if type(new) is Value else new
             require(inside._replace(holds=np.all(every)))
+        trace.inside.clear()
 
     # axes
 
