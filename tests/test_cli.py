@@ -1,4 +1,5 @@
-"""`python -m tapec show`, `view` and `doctor`; `opt` is tested with the passes."""
+"""`python -m tapec show`, `view`, `doctor`; `opt` is tested with the passes, what reads
+IR as text in `test_cli_text.py`."""
 
 import os
 import subprocess
@@ -93,7 +94,7 @@ def test_native_code(fit, capsys):
 
 
 def test_picture(fit, capsys):
-    assert run(capsys, "fit.py:loss", "--stage=cse", "--svg", "loss.svg")[0] == 0
+    assert run(capsys, "fit.py:loss", "--stage=cse", "-o", "loss.svg")[0] == 0
     assert Path("loss.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
@@ -155,7 +156,7 @@ def test_a_module_by_its_name(capsys):
             2,
             "--stage: no stage 'nothing'; there are recorded, ",
         ),
-        ("fit.py:loss --svg=/no/folder/f.svg", 2, "/no/folder/f.svg: No such file"),
+        ("fit.py:loss -o /no/folder/f.svg", 2, "/no/folder/f.svg: No such file"),
         (
             "fit.py:fails --args=2.0",
             1,

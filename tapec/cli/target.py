@@ -1,4 +1,4 @@
-"""`python -m tapec show FILE.py:FUNCTION`: the IR of a function that is in a file.
+"""What `FILE.py:FUNCTION` on the command line names.
 
 Where the arguments come from, in this order: `--args`; a tuple `FUNCTION_args` in the
 file; a tuple `example_args` in the file; nothing, for a function without parameters.
@@ -24,21 +24,21 @@ from tapec.errors import TapecError
 from tapec.inspect import Inspection
 from tapec.inspect import inspect as inspect_compiled
 
-__all__ = ["ShowError", "inspection_of"]
+__all__ = ["TargetError", "inspection_of"]
 
 
-class ShowError(Exception):
+class TargetError(Exception):
     """The command does not say what to show."""
 
 
 def inspection_of(target: str, args: str | None = None) -> Inspection:
     """What tapec makes of `FILE.py:FUNCTION` (or `package.module:FUNCTION`).
 
-    ShowError when the command is wrong; TapecError when the user's code fails.
+    TargetError when the command is wrong; TapecError when the user's code fails.
     """
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
-        raise ShowError(f"{target}: write FILE.py:FUNCTION, such as fit.py:loss")
+        raise TargetError(f"{target}: write FILE.py:FUNCTION, such as fit.py:loss")
     module = _load(place)
     fun = _find(module, place, name)
     positional, named = _arguments(module, place, name, fun, args)
@@ -57,11 +57,11 @@ def _load(place: str) -> ModuleType:
             if place.endswith(".py"):
                 return _load_file(Path(place))
             return importlib.import_module(place)
-        except (ShowError, TapecError):
+        except (TargetError, TapecError):
             raise
         except ModuleNotFoundError as error:
             if error.name is not None and place.startswith(error.name):
-                raise ShowError(
+                raise TargetError(
                     f"{place}: neither a file that ends in .py nor a module"
                 ) from None
             raise _failure(f"{place} cannot be imported", error) from error
@@ -71,7 +71,7 @@ def _load(place: str) -> ModuleType:
 
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise ShowError(f"{path}: no such file")
+        raise TargetError(f"{path}: no such file")
     name = re.sub(r"\W", "_", path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
@@ -89,7 +89,9 @@ def _find(module: ModuleType, place: str, name: str) -> Callable[..., Any]:
     if callable(found) and not isinstance(found, type):
         return found  # type: ignore[no-any-return]
     if found is not None:
-        raise ShowError(f"{place}: {name} is a {type(found).__name__}, not a function")
+        raise TargetError(
+            f"{place}: {name} is a {type(found).__name__}, not a function"
+        )
     here = [
         key
         for key, value in vars(module).items()
@@ -99,7 +101,7 @@ def _find(module: ModuleType, place: str, name: str) -> Callable[..., Any]:
         and not isinstance(value, type)
     ]
     listed = f"; there are {', '.join(here)}" if here else ""
-    raise ShowError(f"{place} has no function {name}{listed}")
+    raise TargetError(f"{place} has no function {name}{listed}")
 
 
 def _arguments(
@@ -122,7 +124,7 @@ def _arguments(
     ):
         return (), {}
     listed = ", ".join(p.name for p in parameters)
-    raise ShowError(
+    raise TargetError(
         f"{name}({listed}) needs arguments to be traced with; give them as "
         f'--args="np.ones(3), 2.0", or write {name}_args = (np.ones(3), 2.0) in {place}'
     )
@@ -135,7 +137,7 @@ def _evaluated(module: ModuleType, text: str) -> tuple[tuple[Any, ...], dict[str
         found = eval(f"_collect({text})", names)
     except Exception as error:
         kind = type(error).__name__
-        raise ShowError(f"--args={text!r}: {kind}: {error}") from None
+        raise TargetError(f"--args={text!r}: {kind}: {error}") from None
     return found  # type: ignore[no-any-return]
 
 
@@ -146,7 +148,8 @@ def _failure(what: str, error: BaseException) -> TapecError:
     frames = [
         f
         for f in traceback.extract_tb(error.__traceback__)
-        if not f.filename.startswith("<") and Path(f.filename).parent != _HERE
+        if not f.filename.startswith("<")
+        and not Path(f.filename).is_relative_to(_TAPEC)
     ]
     lines = [f"{what}: {type(error).__name__}: {error}"]
     if isinstance(error, SyntaxError) or not frames:
@@ -156,4 +159,4 @@ def _failure(what: str, error: BaseException) -> TapecError:
     return TapecError("\n".join(lines))
 
 
-_HERE = Path(__file__).parent
+_TAPEC = Path(__file__).parents[1]
