@@ -155,10 +155,15 @@ def lookup(fn: Function, extra: Any = None) -> tuple[Entry, list[Array]]:
             if len(_entries) > LIMIT:
                 _entries.popitem(last=False)
         else:
-            stats["hits"] += 1
-            log.event("cache", "hit", program=fn.name, ops=len(fn.ops))
+            note_hit(fn)
             _entries.move_to_end(key)
     return entry, literals
+
+
+def note_hit(fn: Function) -> None:
+    """The program of `fn` was there."""
+    stats["hits"] += 1
+    log.event("cache", "hit", program=fn.name, ops=len(fn.ops))
 
 
 _misses: dict[Any, int] = {}

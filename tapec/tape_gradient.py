@@ -155,7 +155,7 @@ class _Plan:
         if self._found is None:
             self._found = programs.lookup(self.fn, self._extra)
         else:
-            programs.stats["hits"] += 1
+            programs.note_hit(self.fn)
         entry, literals = self._found
         if not entry.still_gives(self._ready):
             self._ready = entry.prepare(self.fn, literals, build)

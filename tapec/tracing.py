@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec import containers
+from tapec import containers, log
 from tapec.captures import Bindings, function_code
 from tapec.errors import UnsupportedError, at
 from tapec.generators import Generators
@@ -76,6 +77,7 @@ def trace(
     shapes: of the leaves, where some extents are symbolic. loops: whether Python's
     `while` may become an op.
     """
+    start = time.perf_counter()
     rec = Trace(name, function_code(bindings_of or fun))
     rec.rounds = Rounds() if loops else None
     shapes = [None] * len(leaves) if shapes is None else shapes
@@ -104,6 +106,8 @@ def trace(
     _name_params(rec, names, structure)
     weak = [type(t.kind) is Weak for t in tensors]
     function = with_constants(rec.finish(values), rec.private())
+    ms = 1e3 * (time.perf_counter() - start)
+    log.event("passes", "recorded", fn=name, ops=len(function.ops), ms=ms)
     bindings = Bindings(user, list(rec.leaves.values()))
     refused = rec.rounds.refused if rec.rounds else {}
     return Traced(function, out_structure, weak, bindings, assigned, refused)

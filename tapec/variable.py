@@ -161,14 +161,19 @@ class Variable(Operators):
         return self._update(np.subtract, delta)
 
     def _update(self, ufunc: np.ufunc, delta: Any) -> Variable:
-        if state.recording is not None and state.recording.is_trace:
+        rec = state.recording
+        if rec is not None and rec.is_trace:
             return self.assign(ufunc(self.read(), delta))
         raw = delta.array if isinstance(delta, Operators) else delta
+        type_ = self.type
         with _commit_lock:  # two threads that add both count
             array = np.asarray(ufunc(self._array, raw))
-            if array.dtype is not self.type.dtype:
-                array = array.astype(self.dtype, copy=False)
-            self._replace(array)
+            if array.dtype is not type_.dtype:
+                array = array.astype(type_.dtype, copy=False)
+            if array.shape != type_.shape:
+                self._fits(array.shape)
+            array.setflags(write=False)
+            self._array = array
         return self
 
     # NumPy's protocols

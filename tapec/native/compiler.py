@@ -7,6 +7,7 @@ in common, so the two long calls are made without its lock, and several threads 
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -15,6 +16,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
+from tapec import log
 from tapec.native import platform
 
 __all__ = ["Compiler", "compiler", "target_machine"]
@@ -61,7 +63,16 @@ class Compiler:
 
     def object_code(self, text: str) -> bytes:
         """Optimized."""
-        return _object(self._machine, self.optimized(text))
+        start = time.perf_counter()
+        module = self.optimized(text)
+        middle = time.perf_counter()
+        code = _object(self._machine, module)
+        end = time.perf_counter()
+        log.event(
+            "passes", "llvm", text=len(text), optimized_ms=1e3 * (middle - start),
+            code_ms=1e3 * (end - middle), bytes=len(code),
+        )  # fmt: skip
+        return code
 
     def finished(self, text: str) -> bytes:
         """The same for text that no pass would make faster."""

@@ -56,6 +56,7 @@ class Trace(Recording):
 
     def know(self, value: Value, example: Array) -> None:
         """What `value` is for the example arguments."""
+        self.flushes += 1
         self._examples[value] = example
 
     def is_whole(self, results: Iterable[Value]) -> bool:

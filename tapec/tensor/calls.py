@@ -26,14 +26,22 @@ from tapec.recording import Recording, still_at
 from tapec.recording.trail import Step, alike
 from tapec.tensor.tensor import Tensor
 
-__all__ = ["followed", "noticed", "remember", "without_numbers"]
+__all__ = [
+    "STATIC",
+    "followed",
+    "noticed",
+    "remember",
+    "side_effects",
+    "without_numbers",
+]
 
 MOST_CALLS = 32
 """Calls that a step keeps, the newest."""
 
-_STATIC = frozenset(
+STATIC = frozenset(
     (int, float, bool, str, type, type(None), type(Ellipsis), type(np._NoValue))
 )
+"""Types of options that are compared by value."""
 
 
 @dataclass(slots=True, eq=False)
@@ -138,7 +146,7 @@ def noticed(
             return None
     if not all(map(_static, options.values())):
         return None
-    return _Before(step, rec._uid, len(rec.values), _numbers(rec))
+    return _Before(step, rec._uid, len(rec.values), side_effects(rec))
 
 
 def without_numbers(rec: Recording, x: Any) -> Any:
@@ -154,10 +162,10 @@ def _static(x: Any) -> bool:
         return all(map(_static, x))
     if type(x) is slice:
         return _static((x.start, x.stop, x.step))
-    return type(x) in _STATIC or isinstance(x, np.dtype)
+    return type(x) in STATIC or isinstance(x, np.dtype)
 
 
-def _numbers(rec: Recording) -> tuple[int, ...]:
+def side_effects(rec: Recording) -> tuple[int, ...]:
     """What changes when a recording does more than to note an op."""
     later = len(rec.ranges or ()), len(rec.inside or ())
     return rec.flushes, len(rec.looks), len(rec.reads), *later
@@ -173,7 +181,9 @@ def remember(
     position, recorded = rec._uid, tuple(rec.values[before.ops :])
     if out.rec is not rec or out.known is not None or out.value not in recorded:
         return
-    pure = before.numbers == _numbers(rec)
+    if any(out is a for a in args):
+        return
+    pure = before.numbers == side_effects(rec)
     if not pure or position - before.position != len(recorded):
         return
     origin = _origin(recorded[0])

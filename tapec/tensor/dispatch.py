@@ -16,6 +16,7 @@ from tapec.recording import locate, state
 from tapec.tensor.binding import as_tensor, bind
 from tapec.tensor.calls import followed, noticed, remember, without_numbers
 from tapec.tensor.functions import FUNCTIONS
+from tapec.tensor.templates import called
 from tapec.tensor.tensor import Tensor
 
 __all__ = ["apply_function", "apply_ufunc", "ufunc_primitive"]
@@ -74,8 +75,10 @@ def _with_keywords(
 def _overridden(ufunc: np.ufunc, args: Any, kw: dict[str, Any]) -> Any:
     """A ufunc that has an implementation; it changes no operand."""
     rec = state.recording
-    if rec is None or rec.step is None:
+    if rec is None:
         return FUNCTIONS[ufunc](*args, **kw)
+    if rec.step is None:
+        return called(rec, FUNCTIONS[ufunc], ufunc, args, kw)
     args = tuple([as_tensor(a) if _is_array(a) else a for a in args])
     out = followed(rec, ufunc, args, kw, 4)
     if out is not None:
@@ -109,8 +112,10 @@ def apply_function(func: Any, args: Any, kw: dict[str, Any]) -> Any:
         name = f"{func.__module__}.{func.__name__}"
         raise _unsupported(f"{name} has no form on tensors", name)
     rec = state.recording
-    if rec is None or rec.step is None:
+    if rec is None:
         return implementation(*args, **kw)
+    if rec.step is None:
+        return called(rec, implementation, func, args, kw)
     out = followed(rec, func, args, kw, 4)
     if out is not None:
         return out

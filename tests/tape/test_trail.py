@@ -306,6 +306,31 @@ def test_nested_tapes():
         np.testing.assert_allclose(run(k).numpy(), 2 * g * h, rtol=1e-13)
 
 
+def test_an_added_pass_is_not_passed_by():
+    met = []
+
+    def watching(fn):
+        met.append(fn.name)
+        return fn
+
+    x = constant([1.0, 2.0])
+
+    def run():
+        with GradientTape() as tape:
+            y = np.sum(x * x)
+        equals(tape.gradient(y, x), np.array([2.0, 4.0]))
+
+    for _ in range(4):
+        run()
+    added = tapec.add_pass(watching)
+    try:
+        for _ in range(3):
+            run()
+        assert met
+    finally:
+        tapec.remove_pass(added)
+
+
 def random_program(rng):
     """A function of two arrays made of a few operations, perhaps one of few."""
     picks = rng.integers(0, 8, 6)
