@@ -88,6 +88,7 @@ def trace_step(
         leaves, out_structure = containers.flatten(out)
         results = [as_tensor(leaf) for leaf in leaves]
         inside = merged(trace.inside)
+        trace.inside.clear()  # they hold the trace
     if trace.assigned:
         names = ", ".join(v.name or "a Variable" for v, _ in trace.assigned.values())
         text = f"{name}: {names} is assigned inside; carry the value instead"
