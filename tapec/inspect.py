@@ -140,6 +140,15 @@ class Inspection(Running, Terminal, Pictures):
         """The native kernels: name, body, LLVM IR and assembly of each."""
         return self.program.kernels
 
+    def memory(self) -> str:
+        """What a call needs for itself, step by step, as text.
+
+        Arguments, results and constants are not in it, nor is what a library needs.
+        """
+        from tapec.native.memory_text import memory_text
+
+        return memory_text(self.program)
+
     def profile(self, budget: float = 0.5) -> Any:
         """Time, bytes and operations of each kernel, for the inspected arguments.
 

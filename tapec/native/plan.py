@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tapec.ir import Function, TupleType, Value
 from tapec.native.lowering import is_view
@@ -61,17 +62,18 @@ class Plan:
     @property
     def live_bytes(self) -> int:
         """The most arena bytes in use at once: a lower bound for `nbytes`."""
+        return max((size for _, size in self.curve()), default=0)
+
+    def curve(self) -> list[tuple[int, int]]:
+        """From which steps on how many arena bytes are in use."""
         change: dict[int, int] = {}
         for buffer in self.buffers:
             if buffer.kind == "arena":
                 size = _padded(buffer.nbytes)
                 change[buffer.first] = change.get(buffer.first, 0) + size
                 change[buffer.last + 1] = change.get(buffer.last + 1, 0) - size
-        most = now = 0
-        for step in sorted(change):
-            now += change[step]
-            most = max(most, now)
-        return most
+        sizes = accumulate(change[step] for step in sorted(change))
+        return list(zip(sorted(change), sizes, strict=True))
 
 
 def storage(value: Value) -> Storage:
