@@ -204,5 +204,5 @@ def test_no_step_is_in_python() -> None:
         (tapec.grad(nested, dynamic=True).traced(x, x), (x, x)),
     ):
         program = compile_native(pipeline.run(fn)).program(args)
-        assert {step.kind for step in program.steps} <= {"kernel", "check"}
+        assert "host" not in {step.kind for step in program.steps}
     np.testing.assert_allclose(f(x, order), tapec.grad(fetched)(x, order))
