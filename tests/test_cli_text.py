@@ -133,7 +133,7 @@ def test_commands_in_a_pipe():
         [sys.executable, "-m", "tapec", *words]
         for words in (
             ["opt", "loss.tir", "--passes=vjp(wrt=[0]),cse,dce"],
-            ["run", "-", "--args=[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]"],
+            ["run", "-", "--args=[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 1.0"],
         )
     )
     text = subprocess.run(first, env=env, capture_output=True, check=True).stdout
