@@ -38,6 +38,7 @@ from __future__ import annotations
 from tapec.ir import Emitter, Function, Value, dims_of
 from tapec.passes import tile_plan
 from tapec.passes.tile_body import Body
+from tapec.passes.tile_masks import Masks
 
 __all__ = ["tile"]
 
@@ -54,6 +55,7 @@ def tile(fn: Function) -> Function:
     emit = Emitter(fn.next_uid)
     new: dict[Value, Value] = {}
     outside = _read_outside(fn, loop_of)
+    masks = Masks(fn)
     done = set()
     for op in order:
         loop = loop_of.get(op)
@@ -63,7 +65,7 @@ def tile(fn: Function) -> Function:
             new[op] = emit.keep(op if args == op.args else moved)
         elif loop not in done:
             done.add(loop)
-            body = Body(loop, outside, fn.next_uid)
+            body = Body(loop, outside, masks, fn.next_uid)
             body.emit(emit, new)
     results = [new.get(r, r) for r in fn.results]
     return Function(fn.name, fn.params, emit.ops, results)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tapec.ir import ArrayType, Emitter, Function, Value, placed
+import numpy as np
+
+from tapec.ir import ArrayType, Constant, Emitter, Function, Value, placed
+from tapec.ops.const import const
+from tapec.ops.matmul import matmul
+from tapec.ops.select import where
 from tapec.ops.tiled import ROWS, tile
+from tapec.passes.tile_masks import Mask, Masks
 from tapec.passes.tile_plan import Loop
 from tapec.primitive import PRIMITIVES
 
@@ -27,8 +33,9 @@ class Body:
     outside: whether a value is read by other ops, or returned.
     """
 
-    def __init__(self, loop: Loop, outside: set[Value], uid: int) -> None:
-        self.loop, self.uid = loop, uid
+    def __init__(self, loop: Loop, outside: set[Value], masks: Masks, uid: int) -> None:
+        self.loop, self.masks, self.uid = loop, masks, uid
+        self.first = uid
         self.new: dict[Value, Value] = {}
         self.ops: list[Value] = []
         sums = [op for op in loop.members if op in loop.sums]
@@ -38,7 +45,11 @@ class Body:
         self.operands: dict[tuple[Value, int | None], Value] = {}
         for op in loop.members:
             args = tuple([self._operand(op, i) for i in range(len(op.args))])
+            if op.prim is matmul and op not in loop.sums:
+                args = tuple(map(self._with_zeros, op.args, args))
             self.new[op] = self._tiled(op, args)
+            if op.prim is matmul and op in loop.sums:
+                self.new[op] = self._masked(self.new[op], masks.demanded(op))
         following = [self._combined(op, starts[op]) for op in sums]
         self.function = Function(
             "tile",
@@ -64,7 +75,8 @@ class Body:
         """Append the op and its items; they take the place of the members."""
         args = [new.get(a, a) for a, _ in self.operands]
         op = emit.new(tile, *args, like=self.results[-1], **self.attrs)
-        placed(op, self.ops[: len(self.ops) - len(self.loop.sums)])
+        unknown = Value(None, (), (), op.type, -1)
+        placed(op, [o if o.uid < self.first else unknown for o in self.ops])
         for index, result in enumerate(self.results):
             new[result] = emit.new(PRIMITIVES["item"], op, like=result, index=index)
 
@@ -96,6 +108,29 @@ class Body:
         self.ops.append(made)
         return made
 
+    def _with_zeros(self, a: Value, param: Value) -> Value:
+        """A shared matrix that is known to have zeros."""
+        if param.prim is not None or ROWS in param.shape:
+            return param
+        return self._masked(param, self.masks.nonzero(a))
+
+    def _masked(self, v: Value, mask: Mask) -> Value:
+        """`v` where it matters, else zero: what a product looks for."""
+        if mask is None:
+            return v
+        condition = self._added(const, (), ArrayType(bool, mask.shape), mask)
+        zero = self._added(const, (), ArrayType(v.dtype), np.zeros((), v.dtype))
+        return self._added(where, (condition, v, zero), v.type)
+
+    def _added(
+        self, prim: Any, args: tuple[Value, ...], type_: ArrayType, array: Any = None
+    ) -> Value:
+        """An op that the program did not have."""
+        attrs = () if array is None else (("value", Constant(array)),)
+        self.uid += 1
+        self.ops.append(Value(prim, args, attrs, type_, self.uid - 1))
+        return self.ops[-1]
+
     def _attr(self, op: Value, name: str, value: Any) -> Any:
         """Attributes that have the extent of the examples in them."""
         axis = self.loop.axes.get(op)
@@ -105,11 +140,7 @@ class Body:
 
     def _combined(self, op: Value, start: Value) -> Value:
         prim = PRIMITIVES[COMBINE[self.loop.sums[op]]]
-        self.uid += 1
-        args = start, self.new[op]
-        made = Value(prim, args, (), op.type, self.uid - 1, meta=op.meta)
-        self.ops.append(made)
-        return made
+        return self._added(prim, (start, self.new[op]), op.type)
 
 
 def _tile_of(t: ArrayType, axis: int | None) -> ArrayType:

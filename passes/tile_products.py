@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from tapec.ir import Emitter, Function, Value, prune, rewrite, users
-from tapec.native.tile_product import way_of
+from tapec.native.tile_ways import masked, way_of
 from tapec.ops.arithmetic import add
 from tapec.ops.cast import copy
 from tapec.ops.fused import fused
@@ -22,7 +22,7 @@ def with_products(fn: Function) -> Function:
     """Wrap the products of `fn`, each with the sum that it is added to."""
     fn = rewrite(fn, _with_readable_operands)
     heads = _heads(fn)
-    inside = set(heads.values())
+    inside = {op for head, product in heads.items() for op in _between(head, product)}
     emit = Emitter(fn.next_uid)
     new: dict[Value, Value] = {}
     for op in fn.ops:
@@ -58,18 +58,33 @@ def _with_readable_operands(op: Value, emit: Emitter) -> Value:
 def _heads(fn: Function) -> dict[Value, Value]:
     """What becomes a kernel: a product, or what it is added to; with the product."""
     readers = users(fn)
+
+    def reader(op: Value) -> Value | None:
+        """The op that alone reads `op`."""
+        found = readers[op]
+        return found[0] if len(found) == 1 and op not in fn.results else None
+
     found: dict[Value, Value] = {}
     for op in fn.ops:
         if op.prim is not matmul or way_of(op) is None:
             continue
-        head = op
-        if len(readers[op]) == 1 and op not in fn.results:
-            (reader,) = readers[op]
-            start = reader.args[0]
-            same = reader.prim is add and reader.args[1] is op and start.type is op.type
-            if same and start in fn.params:
-                head = reader
+        head, above = op, reader(op)
+        if above is not None and (inner := masked(above)) and inner[0] is op:
+            head, above = above, reader(above)
+        if above is not None and above.prim is add and above.args[1] is head:
+            start = above.args[0]
+            if start in fn.params and start.type is head.type:
+                head = above
         found[head] = op
+    return found
+
+
+def _between(head: Value, product: Value) -> list[Value]:
+    """The ops from a product to what it is part of."""
+    found = [head]
+    while found[-1] is not product:
+        op = found[-1]
+        found.append(op.args[1])
     return found
 
 
@@ -78,13 +93,18 @@ def _body(head: Value, product: Value) -> tuple[list[Value], Function]:
     way = way_of(product)
     assert way is not None
     sides = way.left.value, way.right.value
-    order = reversed(sides) if way.swapped else sides
-    inputs = list(dict.fromkeys([*order, *([] if head is product else head.args[:1])]))
+    order = list(reversed(sides) if way.swapped else sides)
+    if head.prim is add:
+        order.append(head.args[0])
+    inputs = list(dict.fromkeys(order))
     new = {a: Value(None, (), (), a.type, i) for i, a in enumerate(inputs)}
     params = list(new.values())
     emit = Emitter(len(inputs))
-    for op in dict.fromkeys([*product.args, product, head]):
+
+    def made(op: Value) -> Value:
         if op not in new:
-            args = tuple([new[a] for a in op.args])
+            args = tuple([made(a) for a in op.args])
             new[op] = emit.make(op.prim, args, op.attrs, op.type, like=op)
-    return inputs, Function("product", params, emit.ops, [new[head]])
+        return new[op]
+
+    return inputs, Function("product", params, emit.ops, [made(head)])

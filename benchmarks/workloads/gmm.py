@@ -13,12 +13,14 @@ from benchmarks.workloads.record import Workload
 GAMMA, M = 1.0, 0
 
 
-def objective(alphas, means, icf, x, below, is_below):
-    """`below`, `is_below`: which entry of `icf` is where in the triangular matrices."""
+def objective(alphas, means, icf, x):
     n, d = x.shape
+    below, is_below = triangle(d)
     log_diagonal = icf[:, :d]
     diagonal = np.exp(log_diagonal)
-    factors = icf[:, below] * is_below + np.eye(d) * diagonal[:, None, :]
+    factors = np.where(is_below, icf[:, below], 0.0)
+    on = np.eye(d, dtype=bool)
+    factors = np.where(on, diagonal[:, None, :] * np.ones((d, 1)), factors)
     centred = x[None, :, :] - means[:, None, :]
     scaled = centred @ np.swapaxes(factors, 1, 2)
     volumes = np.sum(log_diagonal, axis=1)
@@ -27,6 +29,13 @@ def objective(alphas, means, icf, x, below, is_below):
     spread = np.sum(diagonal * diagonal) + np.sum(icf[:, d:] * icf[:, d:])
     prior = 0.5 * GAMMA**2 * spread - M * np.sum(volumes)
     return likelihood + prior + constant(n, d, means.shape[0])
+
+
+def triangle(d):
+    """Which entry of `icf` is where below the diagonal, and where that is."""
+    i, j = np.arange(d)[:, None], np.arange(d)
+    before = d + j * (d - 1) - j * (j - 1) // 2
+    return np.where(i > j, before + i - j - 1, 0), i > j
 
 
 def log_sum_exp(a):
@@ -43,9 +52,10 @@ def constant(n, d, k):
     return -0.5 * n * d * log(2.0 * pi) - k * wishart
 
 
-def by_hand(alphas, means, icf, x, below, is_below):
+def by_hand(alphas, means, icf, x):
     n, d = x.shape
     k = len(alphas)
+    below, is_below = triangle(d)
     rows, columns = np.nonzero(is_below)
     centred, scaled, back = (np.empty((k, n, d)) for _ in range(3))
     factors = np.zeros((k, d, d))
@@ -91,20 +101,12 @@ def by_hand(alphas, means, icf, x, below, is_below):
 
 def make(d, k, n=1000):
     rng = np.random.default_rng(0)
-    below, is_below = np.zeros((d, d), int), np.zeros((d, d))
-    place = d
-    for j in range(d):
-        for i in range(j + 1, d):
-            below[i, j], is_below[i, j] = place, 1.0
-            place += 1
     icf = rng.normal(size=(k, d * (d + 1) // 2)) * 0.3
     return (
         rng.normal(size=k),
         rng.normal(size=(k, d)),
         icf,
         rng.normal(size=(n, d)),
-        below,
-        is_below,
     )
 
 

@@ -18,6 +18,7 @@ from tapec.ir import Dim, Extent, Value
 from tapec.native.layout import NoNative, memory_type, register_type
 from tapec.native.scalars import Builder, Scalar
 from tapec.ops.reduce import identity
+from tapec.ops.tiled import ROWS
 from tapec.primitive import Reduce
 
 __all__ = [
@@ -153,8 +154,11 @@ def fill(at: Any, buffer: Any, size: Any, x: Scalar) -> None:
 
 
 def is_short(extent: Extent) -> bool:
-    """Whether one accumulator is enough for a sum of this length."""
-    return not isinstance(extent, Dim) and extent <= BLOCK
+    """Whether one accumulator is enough for a sum of this length.
+
+    Of symbolic extents only the rows of a tile are known to be few.
+    """
+    return extent is ROWS if isinstance(extent, Dim) else extent <= BLOCK
 
 
 def sums_floats(result: Value) -> bool:

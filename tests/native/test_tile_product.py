@@ -5,11 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
+import tapec.ops  # noqa: F401  (fills PRIMITIVES)
 from tapec.interpret import evaluate
+from tapec.ir import ArrayType, Constant, Emitter, Function, Value
 from tapec.native import platform
 from tapec.native.program import compile
 from tapec.passes.fuse import fuse
 from tapec.passes.tile_products import with_products
+from tapec.primitive import PRIMITIVES as P
 from tapec.text import parse
 
 NAMES = {"f4": "f32", "f8": "f64"}
@@ -117,3 +120,73 @@ def test_what_others_read_is_not_hidden_in_a_sum():
     program = compile(fuse(with_products(fn)))
     for f, w in zip(program(*arrays), evaluate(fn, *arrays), strict=True):
         np.testing.assert_allclose(f, w, rtol=1e-12)
+
+
+# --- zeros ----------------------------------------------------------------------
+
+
+def shapes_of_masks(m, k):
+    rng = np.random.default_rng(m + k)
+    scattered = rng.uniform(size=(m, k)) < 0.2
+    band = np.abs(np.subtract.outer(np.arange(m), np.arange(k))) < 2
+    upper = ~np.tri(m, k, dtype=bool)
+    return [np.tri(m, k, dtype=bool), upper, scattered, band, np.zeros((m, k), bool)]
+
+
+def masked_program(m, k, n, left, wanted, turned, batch=2):
+    """acc + where(wanted, where(left, a, 0) @ b, 0); None: no mask."""
+    emit = Emitter(3)
+    shape_a = (batch, k, m) if turned else (batch, m, k)
+    types = [ArrayType("f8", s) for s in (shape_a, (batch, k, n), (batch, m, n))]
+    a, b, acc = (Value(None, (), (), t, uid) for uid, t in enumerate(types))
+
+    def chosen(v, mask):
+        if mask is None:
+            return v
+        condition = emit.new(P["const"], value=Constant(mask))
+        zero = emit.new(P["const"], value=Constant(np.zeros(())))
+        return emit.new(P["where"], condition, v, zero)
+
+    x = chosen(a, left.T if turned and left is not None else left)
+    if turned:
+        x = emit.new(P["transpose"], x, perm=(0, 2, 1))
+    product = chosen(emit.new(P["matmul"], x, b), wanted)
+    total = emit.new(P["add"], acc, product)
+    return Function("f", [a, b, acc], emit.ops, [total])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("m", "k", "n"), [(10, 10, 9), (7, 13, WIDE), (33, 33, 16)])
+def test_known_zeros_are_passed_over(m, k, n, turned):
+    for left in shapes_of_masks(m, k):
+        fn = masked_program(m, k, n, left, None, turned)
+        arrays = [draw(*p.shape) for p in fn.params]
+        compare(fn, arrays)
+        for bad in (np.inf, np.nan):
+            for place in ((0, 0, 0), (1, k - 1, n - 1), (1, k // 2, n // 2)):
+                arrays[1] = draw(*fn.params[1].shape)
+                arrays[1][place] = bad
+                compare(fn, arrays)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("m", "k", "n"), [(10, 9, 10), (20, 5, 40), (33, 16, 33)])
+def test_blocks_that_nobody_wants_are_zero(m, k, n, turned):
+    for wanted in shapes_of_masks(m, n):
+        fn = masked_program(m, k, n, None, wanted, turned)
+        compare(fn, [draw(*p.shape) for p in fn.params], wanted)
+        both = masked_program(m, k, n, np.tri(m, k, dtype=bool), wanted, turned)
+        compare(both, [draw(*p.shape) for p in both.params], wanted)
+
+
+def compare(fn, arrays, wanted=None):
+    """Where nobody looks the result may be anything finite."""
+    wrapped = with_products(fn)
+    assert [op.prim.name for op in wrapped.ops] == ["fused"]
+    (found,) = compile(fuse(wrapped))(*arrays)
+    with np.errstate(all="ignore"):
+        (expected,) = evaluate(fn, *arrays)
+    if wanted is not None:
+        assert np.isfinite(found).all()
+        found, expected = np.where(wanted, found, 0), np.where(wanted, expected, 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)

@@ -19,6 +19,7 @@ from tapec.passes.enclose import enclose
 from tapec.passes.fuse import fuse
 from tapec.passes.pipeline import run
 from tapec.passes.tile import tile
+from tapec.passes.tile_masks import Masks
 from tapec.text import format_module, parse
 from tapec.verify import verify
 
@@ -26,7 +27,7 @@ sys.path.append(str(Path(__file__).parents[1] / "native"))
 from random_programs import programs
 
 SMALL = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
@@ -288,3 +289,59 @@ def test_effects_keep_their_order(eager):
 def test_what_would_not_pay_is_left_alone(text):
     fn = parse(text)
     assert tile(fn) is fn
+
+
+# --- zeros ----------------------------------------------------------------------
+
+
+def triangular(entries, x, lower):
+    """Rows of x times a triangular matrix made of `entries`."""
+    n = x.shape[1]
+    factors = np.where(lower, np.reshape(entries, (2, n, n)), 0.0)
+    scaled = x @ np.swapaxes(factors, 1, 2)
+    return np.sum(np.tanh(scaled * scaled))
+
+
+@pytest.mark.parametrize("special", [None, np.inf, np.nan])
+@pytest.mark.parametrize("n", [5, 17])
+def test_triangular_matrices(eager, n, special):
+    lower = np.tri(n, dtype=bool)
+    lower.flags.writeable = False
+    entries, x = draw(2 * n * n), draw(9, n)
+    if special is not None:
+        x[4, n - 1] = special
+    seen = tapec.value_and_grad(lambda e, x: triangular(e, x, lower)).inspect(
+        entries, x
+    )
+    fn, arrays = seen.stage("dce"), [np.asarray(a) for a in seen.inputs]
+    after = check(fn, arrays)
+    (op,) = tiles(after)
+    assert sum(o.prim.name == "where" for o in op.attr("body").ops) >= 2
+
+
+def test_masks():
+    fn = parse("""
+        func @f(%x: f64[2,3,3], %y: f64[2,3,3]) {
+          %2: bool[3,3] = const value=[[True, False, False], [True, True, False], [True, True, True]]
+          %3: bool[3,3] = const value=[[True, False, False], [False, True, False], [False, False, True]]
+          %4: f64[] = const value=0.0
+          %5: f64[2,3,3] = where %2, %x, %4
+          %6: f64[2,3,3] = transpose %5 perm=(0, 2, 1)
+          %7: f64[2,3,3] = where %3, %y, %4
+          %8: f64[2,3,3] = add %6, %7
+          %9: f64[2,3,3] = multiply %6, %y
+          %10: f64[2,3,3] = where %2, %4, %9
+          return %8, %10
+        }""")  # noqa: E501
+    masks = Masks(fn)
+    v = {op.uid: op for op in fn.ops}
+    lower, eye = np.tri(3, dtype=bool), np.eye(3, dtype=bool)
+    assert np.array_equal(masks.nonzero(v[5]), lower)
+    assert np.array_equal(masks.nonzero(v[6]), lower.T)
+    assert np.array_equal(masks.nonzero(v[8]), lower.T)
+    assert np.array_equal(masks.nonzero(v[7]), eye)
+    assert masks.nonzero(v[9]) is None  # 0 * inf
+    assert masks.nonzero(fn.params[0]) is None
+    assert np.array_equal(masks.demanded(v[9]), ~lower)
+    assert masks.demanded(v[8]) is None  # a result
+    assert masks.demanded(v[6]) is None
