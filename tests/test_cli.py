@@ -2,6 +2,7 @@
 IR as text in `test_cli_text.py`."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,26 @@ def test_a_function_without_parameters(fit, capsys):
 def test_source_lines(fit, capsys):
     out = run(capsys, "fit.py:loss", "--stage=recorded", "--source")[1]
     assert "fit.py:8" in out
+
+
+def test_rails(fit, capsys):
+    out = run(capsys, "fit.py:loss", "--stage=recorded", "--rails", "--source")[1]
+    assert out.startswith("╷")
+    assert "fit.py:8  np.tanh(x * w)" in out
+    done = subprocess.run(
+        [sys.executable, "-m", "tapec", "show", "fit.py:loss", "--rails"],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("?")
+
+
+def test_instructions_with_their_source(fit, capsys):
+    for stage in ("llvm", "asm"):
+        out = run(capsys, "fit.py:loss", f"--stage={stage}", "--source")[1]
+        assert re.search(r"; %\d+ tanh  fit.py:8  np.tanh\(x \* w\)", out)
 
 
 def test_native_code(fit, capsys):

@@ -32,6 +32,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--source", action="store_true", help="add the line of your code to each op"
     )
     parser.add_argument(
+        "--rails", action="store_true", help="draw the flow of values beside the text"
+    )
+    parser.add_argument(
         "-o",
         "--out",
         metavar="PATH",
@@ -49,9 +52,13 @@ def _run(args: argparse.Namespace) -> int:
         sys.stdout.write(f"{native[args.stage](source=args.source)}\n")
         return 0
     try:
-        text = inspection.text(args.stage, source=args.source)
+        text = inspection.text(
+            args.stage, rails=args.rails, source=args.source, color="auto"
+        )
     except KeyError as error:
         raise UsageError(f"--stage: {error.args[0]}, llvm, asm") from None
+    encoding = sys.stdout.encoding or "utf-8"
+    text = text.encode(encoding, "replace").decode(encoding)
     sys.stdout.write(f"{text}\n")
     return 0
 

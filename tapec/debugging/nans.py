@@ -17,7 +17,7 @@ from tapec.ir import Function, Value
 from tapec.ops.cast import copy
 from tapec.ops.const import const
 
-__all__ = ["Inside", "NanReport", "check_nan"]
+__all__ = ["Inside", "NanReport", "check_nan", "labels_of"]
 
 
 def check_nan(
@@ -289,8 +289,8 @@ def _subject(
                 if gradient:
                     raise
                 note = f"without a gradient: {str(error).splitlines()[0]}"
-                return seen.recorded, seen.inputs, _labels(seen.recorded), note
-    return seen.recorded, seen.inputs, _labels(seen.recorded), ""
+                return seen.recorded, seen.inputs, labels_of(seen.recorded), note
+    return seen.recorded, seen.inputs, labels_of(seen.recorded), ""
 
 
 def _is_number(results: Sequence[Value]) -> bool:
@@ -321,11 +321,12 @@ def _with_gradient(
     labels += [f"the gradient by {name}" for name in names]
     extra = len(seen.recorded.results) - len(labels)
     if extra > 0:
-        labels += _labels(seen.recorded)[len(labels) :]
+        labels += labels_of(seen.recorded)[len(labels) :]
     return seen.recorded, seen.inputs, labels, ""
 
 
-def _labels(fn: Function) -> list[str]:
+def labels_of(fn: Function) -> list[str]:
+    """What the results are called in a report."""
     if len(fn.results) == 1:
         return ["the result"]
     return [f"result {i}" for i in range(len(fn.results))]

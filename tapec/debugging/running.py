@@ -9,6 +9,7 @@ from tapec.ir import Function
 
 if TYPE_CHECKING:
     from tapec.debugging.compare import Comparison
+    from tapec.debugging.nans import NanReport
 
 __all__ = ["Running"]
 
@@ -33,6 +34,16 @@ class Running:
 
         fn = self.stage(stage)
         return values_of(fn, self._given(fn, arrays))
+
+    def check_nan(self, *, inf: bool = True) -> NanReport:
+        """Where NaN and infinities in the results come from: see `tapec.check_nan`.
+
+        For tapes: `tape.inspect(loss, variables).check_nan()`.
+        """
+        from tapec.debugging.nans import NanReport, labels_of
+
+        fn = self.stage("recorded")
+        return NanReport(fn, self._given(fn, ()), labels_of(fn), inf=inf)
 
     def compare(self, *arrays: Any) -> Comparison:
         """Every pass and every native step against the interpreter.

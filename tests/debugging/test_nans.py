@@ -165,6 +165,16 @@ def test_a_gradient_that_cannot_be_taken_is_said():
         tapec.check_nan(lambda x: np.sum(x).astype(int), np.ones(3), gradient=True)
 
 
+def test_of_a_tape():
+    x = tapec.constant(np.array([0.0, 4.0]))
+    with tapec.GradientTape(persistent=True) as tape:
+        y = np.sum(np.sqrt(x))
+    report = tape.inspect(y, x).check_nan()
+    assert (report.first.op.prim.name, report.first.kind) == ("divide", "inf")
+    assert "in the gradient of" in str(report)
+    assert tape.inspect(y, x).check_nan(inf=False).ok
+
+
 def test_extents_that_vary():
     f = tapec.jit(lambda x: np.sum(np.log(x)), dynamic=True)
     assert not tapec.check_nan(f, np.zeros(3), gradient=False).ok
