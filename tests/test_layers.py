@@ -44,7 +44,7 @@ LAYERS = (
     | {"debugging"}
     | {"tape", "tape_gradient", "tape_sources", "tape_explain", "jacobians"},
     {"tf"},
-    {"tapec", "cli", "__main__", "demo", "doctor"},
+    {"tapec", "cli", "__main__", "demo", "doctor", "highlight"},
 )
 
 # May import anything: programs that use tapec as a user does.
