@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.workloads.gmm import GAMMA, M, constant
+from benchmarks.workloads.gmm import GAMMA, M, constant, triangle
 from benchmarks.workloads.recurrence import STEPS
 
 NAME = "hand C"
@@ -96,10 +96,11 @@ def recurrence(*numbers):
     return lambda: (call(count, *rest), gradient)
 
 
-def mixture(alphas, means, icf, x, below, is_below):
+def mixture(alphas, means, icf, x):
     """The points in C; the small rest, which no point sees, in NumPy."""
     call = function("gmm", "mixture")
     (n, d), k = x.shape, len(alphas)
+    below, is_below = triangle(d)
     rows, columns = np.nonzero(is_below)
     on = np.arange(d)
     factors, d_factors = np.zeros((k, d, d)), np.empty((k, d, d))
