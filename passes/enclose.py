@@ -1,5 +1,6 @@
 """Loops of numbers become kernels; the bodies of other loops and branches are fused.
-Inverses of small matrices are kernels too.
+
+Their small arrays are taken apart before. Inverses of small matrices are kernels too.
 
 %2: (f64[], f64[9]) = scan %x, %w body=@f ...
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 from tapec.ir import Emitter, Function, Value, rewrite
 from tapec.passes.body_vjp import remembered
 from tapec.passes.fuse import fuse
+from tapec.passes.scalarize import scalarize
 from tapec.passes.tile_lanes import lanes_last
 from tapec.passes.tile_products import with_products
 
@@ -39,7 +41,7 @@ def enclose(fn: Function) -> Function:
 
 @remembered
 def _prepared(body: Function) -> Function:
-    return enclose(fuse(body))
+    return enclose(fuse(scalarize(body)))
 
 
 @remembered

@@ -31,8 +31,9 @@ __all__ = [
     "split",
 ]
 
-MOST = 40
-"""Elements of a small array."""
+MOST, ALONE = 40, 16
+"""Elements of a small array behind a long axis, and of one without: its elements share
+no vector then, so they had better be few."""
 
 LONG = 64
 """Examples, at least."""
@@ -102,7 +103,7 @@ def split(t: Type) -> Split | None:
         return None
     if t.dtype == HALF or not t.size:
         return None
-    if t.size <= MOST and (not t.shape or t.shape[0] < LONG):
+    if t.size <= ALONE:
         return Split(None, t.shape)
     if t.shape and t.shape[0] >= LONG and math.prod(t.shape[1:]) <= MOST:
         return Split(t.shape[0], t.shape[1:])

@@ -124,3 +124,19 @@ def test_large_groups_stay(monkeypatch):
     assert "pack" in tapec.jit(power).inspect(*args).text("scalarize")
     monkeypatch.setattr(choose, "LARGEST", 100)
     assert "pack" not in tapec.jit(power).inspect(*args).text("scalarize")
+
+
+def test_bodies_of_loops():
+    def path(y, p):
+        for _ in range(20):
+            k = np.stack([y[1] * p[0], p[1] * y[2] - y[0], y[0] * y[1] - p[2] * y[2]])
+            y = y + 0.01 * k / np.sqrt(1.0 + np.sum(k * k))
+        return np.sum(y * y)
+
+    y, p = RNG.normal(size=(2, 100, 3))
+    gradients = tapec.jit(tapec.vmap(tapec.grad(path, argnums=(0, 1))))
+    assert "= pack" in gradients.inspect(y, p).text("enclose")
+    one = tapec.grad(path, argnums=(0, 1))
+    for i in (0, 99):
+        for found, wanted in zip(gradients(y, p), one(y[i], p[i]), strict=True):
+            np.testing.assert_allclose(found[i], wanted, rtol=1e-12)
