@@ -174,15 +174,16 @@ class Recording:
     # recording
 
     def append(
-        self, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type
-    ) -> Value:
-        """Note one op of known type."""
+        self, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type,
+        near: int = 3,
+    ) -> Value:  # fmt: skip
+        """Note one op of known type. near: see `user_frames`."""
         meta = self.meta
         if self.step is not None:
-            value = self._along(self.step, prim, args, attrs, type_)
+            value = self._along(self.step, prim, args, attrs, type_, near + 2)
         else:
             if meta is None:
-                meta = Meta(None, self.scope, user_frames(self.stop))
+                meta = Meta(None, self.scope, user_frames(self.stop, near))
             value = Value(prim, args, attrs, type_, self._uid, "", meta)
         self._uid += 1
         self.values.append(value)
@@ -201,10 +202,11 @@ class Recording:
         return meta.primal, meta.scope, meta._loc
 
     def _along(
-        self, step: Step, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type
-    ) -> Value:
+        self, step: Step, prim: Any, args: tuple[Value, ...], attrs: Attrs,
+        type_: Type, near: int,
+    ) -> Value:  # fmt: skip
         """The next op's value: that of the trail, or the first that leads elsewhere."""
-        origin = self.origin(5)
+        origin = self.origin(near)
         found = step.after(prim, args, attrs, type_, origin)
         if found is not None:
             self.step = found
@@ -214,10 +216,12 @@ class Recording:
         self.step = step.lengthened(value, origin)
         return value
 
-    def literal(self, number: Any, dtype: np.dtype[Any] | None = None) -> Value:
+    def literal(
+        self, number: Any, dtype: np.dtype[Any] | None = None, near: int = 3
+    ) -> Value:
         """A scalar from the user's text or a rule."""
         attrs, type_ = literal_of(number, dtype)
-        return self.append(const, (), attrs, type_)
+        return self.append(const, (), attrs, type_, near)
 
     def leaf(self, source: Any, array: Array, name: str = "") -> Value:
         """The parameter that stands for `source`; `array` types it.

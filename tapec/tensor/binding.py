@@ -36,6 +36,11 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     if rec is None:
         return compute(prim, args, attrs)
     if rec.step is None:
+        plain = None if attrs else _plain(rec, prim, args)
+        if plain is not None:
+            plan = rec.plans.get(plain[0])
+            if plan is not None and plan[0] is None:
+                return _noted(rec, prim, plain[1], (), plan)
         return _record(rec, prim, args, attrs)
     for a in args:
         if type(a) is not Tensor and type(a) is not float and type(a) is not int:
@@ -49,9 +54,23 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     return out
 
 
+def _plain(rec: Recording, prim: Primitive, args: tuple[Any, ...]) -> Any:
+    """Key of the plan, and values, for one or two tensors of this recording."""
+    if len(args) == 2:
+        a, b = args
+        if type(a) is Tensor is type(b) and a.rec is rec is b.rec:
+            return (prim, (), a.kind, b.kind), (a.value, b.value)
+    elif len(args) == 1:
+        (a,) = args
+        if type(a) is Tensor and a.rec is rec:
+            return (prim, (), a.kind), (a.value,)
+    return None
+
+
 def _record(
     rec: Recording, prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]
 ) -> Any:
+    """Find out what an op is made of, and note it."""
     kinds: list[Any] = []
     operands: list[Value] = []
     as_is = True
@@ -75,16 +94,26 @@ def _record(
     plan = rec.plans.get(key)
     if plan is None:
         plan = rec.plans[key] = _plan(prim, kinds, attrs, rec)
-    casts, type_, kind = plan
+    casts = plan[0]
     if casts is not None or not as_is:
         wanted = casts or (None,) * len(args)
         operands = [_recorded(rec, a, dtype) for a, dtype in zip(args, wanted)]  # noqa: B905
-    value = rec.append(prim, tuple(operands), items, type_)
+    return _noted(rec, prim, tuple(operands), items, plan)
+
+
+def _noted(
+    rec: Recording, prim: Primitive, operands: tuple[Value, ...], items: Any, plan: Any
+) -> Any:
+    """The tensor (or tensors) of one more op."""
+    _, type_, kind = plan
+    value = rec.append(prim, operands, items, type_, 5)
     if type(type_) is TupleType:
         return _results(rec, value, prim)
     out = Tensor(rec, value, kind)
+    if rec.is_trace:
+        return out
     rec.track(out)
-    if (prim.may_raise or EAGER) and not rec.is_trace:
+    if prim.may_raise or EAGER:
         _flush_here(rec, out)
     return out
 
@@ -92,7 +121,7 @@ def _record(
 def _recorded(rec: Recording, a: Any, dtype: Any) -> Value:
     """An operand on the recording, cast when the operation wants another dtype."""
     if type(a) is not Tensor:
-        return rec.literal(a, dtype)
+        return rec.literal(a, dtype, 7)
     v: Value = a.value if a.rec is rec else rec.leaf_of(a) or rec.leaf(a, a.array)
     if dtype is None:
         return v
