@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapec.ir import Function
@@ -109,21 +110,15 @@ def _text(fn: Function) -> list[dict[str, Any]]:
 # --- native code ------------------------------------------------------------
 
 
-def _kernel_names(fn: Function) -> dict[Function, str]:
-    """The kernels of a program and of the loops in it, as its text calls them."""
-    parts = module_lines(fn, elide=True)
-    kernels = {
-        op.attr("body") for part, _, _ in parts for op in part.ops if op.prim is fused
-    }
-    return {part: title for part, title, _ in parts if part in kernels}
-
-
 def _native(program: Any, fn: Function) -> dict[str, Any]:
     from tapec.native.cache import kernels_for
+    from tapec.native.debug import numbered
 
-    names = _kernel_names(fn)
-    codes = kernels_for(names)
-    number = {body: i for i, body in enumerate(names)}
+    parts = module_lines(fn, elide=True)
+    names = {part: title for part, title, _ in parts}
+    fusions = {op.attr("body") for part in names for op in part.ops if op.prim is fused}
+    codes = kernels_for(part for part in names if part in fusions)
+    number = {body: i for i, body in enumerate(codes)}
     plan = program.plan
     owners = {slot: owner for owner, slot in plan.slots.items()}
     results = program.function.results
@@ -145,7 +140,14 @@ def _native(program: Any, fn: Function) -> dict[str, Any]:
         )
     return {
         "kernels": [
-            {"name": names[body], "llvm": code.llvm, "assembly": code.assembly}
+            {
+                "name": names[body],
+                "ops": [
+                    [names[part], part.ops.index(op)] for part, op in numbered(body)
+                ],
+                "llvm": code.llvm,
+                "assembly": code.assembly,
+            }
             for body, code in codes.items()
         ],
         "steps": [
@@ -177,7 +179,7 @@ def _sources(graphs: Iterable[Any]) -> dict[str, dict[str, Any]]:
     used: dict[str, list[int]] = {}
     for node in {id(n): n for n in _nodes(graphs)}.values():
         place = node["loc"]
-        if place is not None and place["line"] is not None:
+        if place is not None and place["line"] is not None and _is_users(place["file"]):
             used.setdefault(place["file"], []).append(place["line"])
     found = {}
     for file, numbers in sorted(used.items(), key=lambda row: (-len(row[1]), row[0])):
@@ -189,6 +191,13 @@ def _sources(graphs: Iterable[Any]) -> dict[str, dict[str, Any]]:
         if lines:
             found[file] = {"first": first, "lines": lines}
     return found
+
+
+def _is_users(file: str) -> bool:
+    """Whether a file is no part of tapec; its demo is a program like any other."""
+    here = Path(__file__).parent
+    path = Path(file)
+    return not path.is_relative_to(here) or path.is_relative_to(here / "demo")
 
 
 def _nodes(graphs: Iterable[Any]) -> Iterator[Any]:

@@ -43,7 +43,7 @@ class KernelCode:
 
     @property
     def llvm(self) -> str:
-        """Optimized LLVM IR; line n of its debug information is `body.ops[n - 1]`."""
+        """Optimized LLVM IR; the lines of its debug information: `debug.numbered`."""
         return self._texts[0]
 
     @property

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from llvmlite import ir
 
-__all__ = ["lines_of"]
+from tapec.ir import Function, Value
+
+__all__ = ["lines_of", "numbered"]
+
+
+def numbered(body: Function) -> Iterator[tuple[Function, Value]]:
+    """The ops of a kernel by their line, from 1: its own, then those of loops in it.
+
+    With the function that each belongs to; a function that occurs twice comes once.
+    """
+    pending, known = [body], {id(body)}
+    while pending:
+        fn = pending.pop(0)
+        for op in fn.ops:
+            yield fn, op
+        for inner in fn.bodies():
+            if id(inner) not in known:
+                known.add(id(inner))
+                pending.append(inner)
 
 
 def lines_of(function: Any) -> Callable[[int], Any]:

@@ -96,13 +96,20 @@ class Region:
     """The code of one body, in the loop at one depth.
 
     floor: the least depth of what is computed from values of the surroundings; in a
-    branch its own, so that nothing of it runs when another branch is taken.
+    branch its own, so that nothing of it runs when another branch is taken. numbers:
+    lines of the debug information, if there is any.
     """
 
     def __init__(
-        self, b: Builder, body: Function, outer: Region | None = None, floor: int = 0
+        self,
+        b: Builder,
+        body: Function,
+        outer: Region | None = None,
+        floor: int = 0,
+        numbers: Mapping[Value, int] | None = None,
     ) -> None:
         self.b = b
+        self.numbers: Mapping[Value, int] = outer.numbers if outer else numbers or {}
         self.body = body
         self.outer = outer
         self.floor = floor
@@ -155,20 +162,28 @@ class Region:
         if isinstance(lower, lowerings.View) and value.prim.name != "item":
             return self._view(value, index)
         if isinstance(lower, lowerings.Library):
+            self._mark(value)
             return self._product(value, index)
         price = cost(value)
         if price is None or is_serial(value):
             raise NoNative(value.prim.name)
         self._spend(price)
         if isinstance(lower, lowerings.Reduce):
+            self._mark(value)
             return self._reduced(value, index)
         if isinstance(lower, lowerings.Index):
             access = Access(self.b, value, self.value_at)
             return self._typed(lower.emit(access, value, list(index)), value.dtype)
         operands = [self.value_at(a, aligned(a.shape, tuple(index), place(0)))
                     for a in value.args]  # fmt: skip
+        self._mark(value)
         element = lower.emit(self.b, *operands, **dict(value.attrs))
         return self._typed(element, value.dtype)
+
+    def _mark(self, value: Value) -> None:
+        line = self.numbers.get(value)
+        if line is not None:
+            self.b.mark(line)
 
     def _spend(self, price: int) -> None:
         self.budget[0] -= price

@@ -16,7 +16,7 @@ from typing import Any
 from llvmlite import ir
 
 from tapec.ir import Emitter, Function, TupleType, Value, dims_of, placed
-from tapec.native import engine, kernels
+from tapec.native import debug, engine, kernels
 from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
 from tapec.native.loop_body import Elements, Region, is_stacked
@@ -35,7 +35,7 @@ __all__ = ["emit_kernel", "enclosed"]
 def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
     """Define `name` in `module`: what a `fused` op with this body does."""
     if is_loop(body):
-        _emit(module, body, name)
+        _emit(module, body, name, lines=lines)
     elif is_elimination(body):
         emit_elimination(module, body, name)
     elif any(op.prim.name == "matmul" for op in body.ops):
@@ -49,15 +49,16 @@ def is_loop(body: Function) -> bool:
     return bool(body.ops) and body.ops[0].prim.name in BLOCKS
 
 
-def _emit(module: Any, body: Function, name: str) -> None:
+def _emit(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
     count = len(body.params) + len(body.results)
     names = dims_of(body)
     inner = declare(module, count, name, names)
     entry = ir.IRBuilder(inner.append_basic_block("entry"))
     at = ir.IRBuilder(inner.append_basic_block("start"))
-    b = Builder([at])
+    b = Builder([at], debug.lines_of(inner) if lines else None)
     b.extents = Extents(dict(zip(names, inner.args[count:], strict=True)), entry)
-    region = Region(b, body)
+    numbers = {op: n for n, (_, op) in enumerate(debug.numbered(body), 1)}
+    region = Region(b, body, numbers=numbers if lines else {})
     for param, buffer in zip(body.params, inner.args, strict=False):
         region.elements[param] = Elements.in_memory(buffer, param.type)
     buffers = inner.args[len(body.params) : count]

@@ -56,6 +56,21 @@ def branched():
     return tapec.value_and_grad(piece).inspect(-np.ones(3))
 
 
+def pendulum(angle, speed):
+    def step(state, _):
+        angle, speed = state
+        speed = speed - 0.01 * np.sin(angle)
+        return (angle + 0.01 * speed, speed), angle
+
+    (angle, speed), _ = tapec.scan(step, (angle, speed), np.arange(50.0))
+    return angle * angle + speed
+
+
+@cache
+def looping():
+    return tapec.value_and_grad(pendulum).inspect(0.5, 0.1)
+
+
 def spoilt(x):
     y = np.log(x)
     return np.sum(y * 2.0)

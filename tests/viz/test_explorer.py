@@ -27,9 +27,8 @@ from tapec.viz.explorer.union import Union
 from tapec.viz.graph import Memo, from_function
 
 ROOT = Path(__file__).parents[2]
-MAKERS = {
-    name: getattr(programs, name) for name in ("softmax", "rolled", "tiled", "branched")
-}
+NAMES = ("softmax", "rolled", "tiled", "branched", "looping")
+MAKERS = {name: getattr(programs, name) for name in NAMES}
 
 
 def data_of(text):
@@ -266,6 +265,27 @@ def test_code_lines_know_their_values():
     if os.uname().machine == "x86_64":
         assert any("div" in m for m in mnemonics)
     assert {"exp", "log", "max", "sum"} <= {op for _, op in found}
+
+
+def test_code_of_loops_knows_the_ops_of_their_bodies():
+    seen = programs.looping()
+    data = payload(document(seen.log, graphs_of(seen), seen.program))
+    values, strings = data["values"], data["strings"]
+    loop = next(k for k in data["machine"]["kernels"] if k["name"].startswith("loop"))
+    found = {
+        strings[values["op"][value]]
+        for op in loop["assembly"][1]
+        if op
+        for value in loop["ops"][op - 1]
+        if values["function"][value]
+    }
+    assert {"sin", "subtract", "add"} <= found
+
+
+def test_the_files_of_tapec_are_not_shown(seen, data):
+    assert data["sources"]
+    assert not any("/tapec/show" in file for file in data["sources"])
+    assert next(iter(data["sources"])).endswith("programs.py")
 
 
 def test_listings_keep_instructions_and_drop_tables():

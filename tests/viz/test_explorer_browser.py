@@ -31,7 +31,15 @@ def chromium():
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     made = {}
-    for name in ("softmax", "rolled", "tiled", "branched", "with_nan", "layers"):
+    for name in (
+        "softmax",
+        "rolled",
+        "tiled",
+        "branched",
+        "with_nan",
+        "layers",
+        "looping",
+    ):
         made[name] = folder / f"{name}.html"
         getattr(programs, name)().html(made[name], values=name == "with_nan")
     return made
@@ -57,6 +65,11 @@ def number_of(page, op, stage=None):
         "tapec.program.functions[0].order.find((v) => "
         f"tapec.program.text('op', v) === '{op}' && {alive})"
     )
+
+
+def number_of_stage(name):
+    """Of the softmax program."""
+    return [stage.name for stage in programs.softmax().log].index(name)
 
 
 def lit(page, pane):
@@ -133,7 +146,7 @@ def test_hostile_names_are_shown_as_they_are(chromium, tmp_path):
 
 
 def test_a_click_in_the_graph_lights_every_pane(opened):
-    page = opened("softmax", "stage=12")
+    page = opened("softmax", f"stage={number_of_stage('fuse')}")
     exp = number_of(page, "exp")
     page.run(f"tapec.view.reveal([{exp}])")
     page.settled()
@@ -155,7 +168,7 @@ def test_a_click_in_the_graph_lights_every_pane(opened):
 
 
 def test_an_instruction_leads_to_the_expression(opened):
-    page = opened("softmax", "stage=12")
+    page = opened("softmax", f"stage={number_of_stage('fuse')}")
     labelled = (
         "[...document.querySelectorAll('#assembly .row .gutter')]"
         ".filter((g) => g.textContent)"
@@ -198,7 +211,7 @@ def test_an_expression_leads_to_its_ops(opened):
 
 
 def test_lines_of_ir_passes_steps_and_memory_can_be_chosen(opened):
-    page = opened("softmax", "stage=12&tab=steps")
+    page = opened("softmax", f"stage={number_of_stage('fuse')}&tab=steps")
     page.run("document.querySelector('#ir .row:nth-child(2)').click()")
     assert page.run(SELECTED) == ["matmul"]
     page.run("document.querySelectorAll('#changes .row')[0].click()")
@@ -387,6 +400,21 @@ def test_bodies_of_loops_are_entered_and_left(opened):
     page.press("Backspace")
     assert page.run("tapec.state.fn") == 0
     assert page.run("tapec.state.sel") == [scan]
+
+
+def test_what_is_in_a_body_lights_its_op(opened):
+    page = opened("looping")
+    sine = page.run(
+        "tapec.program.v.op.findIndex((op, v) => tapec.program.strings[op] === 'sin'"
+        "&& tapec.program.v.function[v] > 0"
+        "&& tapec.program.v.died[v] > tapec.program.last)"
+    )
+    page.run(f"tapec.state.set({{stage: tapec.program.last, sel: [{sine}]}})")
+    page.settled()
+    item = page.run(f"tapec.view.items[tapec.view.itemFor({sine})].values[0]")
+    assert page.run(f"tapec.program.text('op', {item})") == "scan"
+    assert any("sin" in line for line in lit(page, "assembly"))
+    assert any("sin" in line for line in lit(page, "ir"))
 
 
 # --- address, themes, help --------------------------------------------------

@@ -179,9 +179,9 @@ export class App {
 
   leave() {
     if (!this.state.fn) return;
-    const owner = this.program.v.bodies.findIndex((b) => b.some(([, fn]) => fn === this.state.fn));
-    const fn = owner < 0 ? 0 : this.program.v.function[owner];
-    this.state.set({ fn, sel: this.returns.pop() ?? (owner < 0 ? [] : [owner]) });
+    const owners = this.program.owners(this.state.fn);
+    const owner = owners.find((value) => this.program.isAlive(value, this.state.stage)) ?? owners[0];
+    this.state.set({ fn: this.program.v.function[owner] ?? 0, sel: this.returns.pop() ?? owners.slice(0, 1) });
   }
 
   clicked(point, event) {

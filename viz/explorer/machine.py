@@ -47,23 +47,31 @@ def machine_of(
 
 def kernel(code: Mapping[str, Any], texts: Texts, parts: Sequence[Any]) -> Any:
     """A kernel; ops: for each line of its body the values, in all places of use."""
-    part = next((p for p in parts if p["name"] == code["name"]), None)
-    ops: list[list[int]] = []
-    if part is not None:
-        behind = texts.behind(len(texts.union.frames) - 1, part, parts)
-        ops = [behind(uid) for uid in part["uids"]]
-    llvm, assembly = llvm_listing(code["llvm"]), assembly_listing(code["assembly"])
+    last = len(texts.union.frames) - 1
+    named = {part["name"]: part for part in parts}
+    behind = {
+        title: texts.behind(last, named[title], parts) for title, _ in code["ops"]
+    }
+    uids = [(title, named[title]["uids"][place]) for title, place in code["ops"]]
+    ops = [behind[title](uid) for title, uid in uids]
+    main = heaviest(ops, texts.union)
     return {
         "name": code["name"],
         "ops": ops,
-        "llvm": columns(llvm, len(ops)),
-        "assembly": columns(assembly, len(ops)),
+        "llvm": columns(llvm_listing(code["llvm"]), main),
+        "assembly": columns(assembly_listing(code["assembly"]), main),
     }
 
 
-def columns(listing: Listing, ops: int) -> list[Any]:
+def heaviest(ops: Sequence[Sequence[int]], union: Union) -> int:
+    """The number of the op that a kernel without debug information is about."""
+    names = [union.values[values[0]].node["op"] if values else "" for values in ops]
+    return names.index("matmul") + 1 if "matmul" in names else min(len(ops), 1)
+
+
+def columns(listing: Listing, main: int) -> list[Any]:
     """The lines, and for each the number of its op, 0 for none."""
-    return [
-        [text for text, _ in listing],
-        [op if op <= ops else 0 for _, op in listing],
-    ]
+    numbers = [op for _, op in listing]
+    if not any(numbers):
+        numbers = [main * text.startswith(" ") for text, _ in listing]
+    return [[text for text, _ in listing], numbers]

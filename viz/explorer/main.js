@@ -68,7 +68,12 @@ function firstStage(program) {
 const SHOWN = ["stage", "fn", "fold", "by", "over", "diff", "focus", "around", "theme"];
 
 function followed(app, panes, changed, origin) {
-  const { state, view } = app;
+  const { program, state, view } = app;
+  const home = program.v.function[state.sel[0]];
+  if (changed.has("sel") && state.fn && home !== undefined && home !== state.fn) {
+    state.fn = home; // what is selected is elsewhere
+    changed.add("fn");
+  }
   if (changed.has("theme")) document.documentElement.dataset.theme = state.theme;
   const anew = origin === "start" || SHOWN.some((field) => changed.has(field)) ? view.update() : false;
   if (!anew) view.ask();

@@ -22,6 +22,15 @@ export class Program {
     this.caches = { rows: [], rowsOf: [], readers: [], gradients: null };
   }
 
+  /** The ops that have a function as body. */
+  owners(fn) {
+    this.caches.owners ??= group(
+      this.v.bodies.flatMap((bodies, value) => bodies.map(([, number]) => [number, value])),
+      ([number]) => number,
+    );
+    return (this.caches.owners.get(fn) ?? []).map(([, value]) => value);
+  }
+
   text(column, value) {
     return this.strings[this.v[column][value]];
   }

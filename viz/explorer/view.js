@@ -112,7 +112,7 @@ export class View {
 
   paint(painter) {
     const { state, items, layout } = this;
-    const chosen = new Set(state.sel.map((value) => this.itemOf.get(value)));
+    const chosen = new Set(state.sel.map((value) => this.itemFor(value)));
     const found = this.found?.size ? this.found : null;
     for (const frame of this.frames) painter.frame(frame);
     this.axes(painter);
@@ -175,6 +175,18 @@ export class View {
 
   // --- finding
 
+  /** The item of a value; of one in a body, the op that has the body. */
+  itemFor(value) {
+    const own = this.itemOf.get(value);
+    const fn = this.program.v.function[value];
+    if (own !== undefined || fn === this.state.fn) return own;
+    for (const owner of this.program.owners(fn)) {
+      const item = this.itemFor(owner);
+      if (item !== undefined && this.looks[item]) return item;
+    }
+    return undefined;
+  }
+
   itemAt(point) {
     const [x, y] = this.camera.inPlane(point);
     return this.layout.boxes.findIndex((box, i) =>
@@ -207,7 +219,7 @@ export class View {
   }
 
   reveal(values) {
-    const i = this.itemOf.get(values.find((value) => this.looks[this.itemOf.get(value)]));
+    const i = values.map((value) => this.itemFor(value)).find((item) => this.looks[item]);
     if (i !== undefined) this.camera.reveal(this.layout.boxes[i]);
   }
 }
