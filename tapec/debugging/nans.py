@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec import containers
 from tapec.debugging.origins import Origin, Search
+from tapec.debugging.subjects import called, subject
 from tapec.debugging.values import range_of, shape_of
-from tapec.errors import TraceError, excerpt
+from tapec.errors import excerpt
 from tapec.interpret import Observer, apply, observed
 from tapec.ir import Function, Value
 from tapec.ops.cast import copy
 from tapec.ops.const import const
 
-__all__ = ["Inside", "NanReport", "check_nan", "labels_of"]
+__all__ = ["Inside", "NanReport", "check_nan"]
 
 
 def check_nan(
@@ -43,8 +43,7 @@ def check_nan(
     >>> tapec.check_nan(lambda x: np.log(x) * x, 0.0).ok
     False
     """
-    subject = _subject(f, args, kw, gradient)
-    return NanReport(*subject, inf=inf)
+    return NanReport(*subject(f, args, kw, gradient), inf=inf)
 
 
 class Inside(NamedTuple):
@@ -142,7 +141,7 @@ class NanReport:
 
     def _head(self, o: Origin) -> str:
         if o.op.prim is None:
-            return f"the argument {_name(o.op)} is {o.kind}"
+            return f"the argument {called(o.op)} is {o.kind}"
         if o.op.prim is const:
             return f"a constant is {o.kind}: {_short(o.op)}"
         return f"{o.kind} first made by {_short(o.op)}"
@@ -176,16 +175,10 @@ class NanReport:
 # --- pieces of text ---------------------------------------------------------------
 
 
-def _name(v: Value) -> str:
-    while v.prim is copy:  # of an argument, made for its gradient
-        (v,) = v.args
-    return f"%{v.name or v.uid}"
-
-
 def _short(op: Value) -> str:
-    args = "".join(f" {_name(a)}" for a in op.args)
+    args = "".join(f" {called(a)}" for a in op.args)
     prim = "" if op.prim is None else f" = {op.prim.name}{args}"
-    return f"{_name(op)}{prim}"
+    return f"{called(op)}{prim}"
 
 
 def _operands(op: Value) -> list[Value]:
@@ -194,9 +187,9 @@ def _operands(op: Value) -> list[Value]:
 
 def _range(v: Value, value: Any) -> str:
     if isinstance(value, tuple):
-        return f"{_name(v)}: {range_of(value)}"
+        return f"{called(v)}: {range_of(value)}"
     what = "" if v.prim in (None, copy) else f" {v.prim.name}"
-    return f"{_name(v)}{what} {shape_of(value)}: {range_of(value)}"
+    return f"{called(v)}{what} {shape_of(value)}: {range_of(value)}"
 
 
 def _within(found: Inside) -> list[str]:
@@ -265,68 +258,3 @@ class _Finder(Observer):
 
     def leave(self, fn: Function) -> None:
         self._depth -= 1
-
-
-# --- what is looked at ------------------------------------------------------------
-
-
-def _subject(
-    f: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any],
-    gradient: bool | None,
-) -> tuple[Function, list[Any], list[str], str]:  # fmt: skip
-    from tapec.compiled import Compiled
-    from tapec.inspect import inspect
-
-    seen = inspect(f, *args, **kw)
-    derived = isinstance(f, Compiled) and f.body is not f.fun
-    if gradient is not False and not (derived and gradient is None):
-        number = len(seen.recorded.results) == 1 and _is_number(seen.recorded.results)
-        names = _floating(args)
-        if names and (number or gradient):
-            try:
-                return _with_gradient(f, args, kw, names)
-            except TraceError as error:
-                if gradient:
-                    raise
-                note = f"without a gradient: {str(error).splitlines()[0]}"
-                return seen.recorded, seen.inputs, labels_of(seen.recorded), note
-    return seen.recorded, seen.inputs, labels_of(seen.recorded), ""
-
-
-def _is_number(results: Sequence[Value]) -> bool:
-    type_ = results[0].type
-    return bool(type_.shape == () and type_.dtype.kind == "f")
-
-
-def _floating(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """The arguments that are floating numbers throughout."""
-    found = []
-    for i, x in enumerate(args):
-        leaves = containers.flatten(x)[0]
-        kinds = {np.asarray(getattr(leaf, "array", leaf)).dtype.kind for leaf in leaves}
-        if leaves and kinds <= {"f"}:
-            found.append(i)
-    return tuple(found)
-
-
-def _with_gradient(
-    f: Any, args: tuple[Any, ...], kw: dict[str, Any], argnums: tuple[int, ...]
-) -> tuple[Function, list[Any], list[str], str]:
-    from tapec.inspect import inspect
-    from tapec.transform import value_and_grad
-
-    seen = inspect(value_and_grad(f, argnums), *args, **kw)
-    names = [_name(p) for p in seen.recorded.params]
-    labels = ["the value"]
-    labels += [f"the gradient by {name}" for name in names]
-    extra = len(seen.recorded.results) - len(labels)
-    if extra > 0:
-        labels += labels_of(seen.recorded)[len(labels) :]
-    return seen.recorded, seen.inputs, labels, ""
-
-
-def labels_of(fn: Function) -> list[str]:
-    """What the results are called in a report."""
-    if len(fn.results) == 1:
-        return ["the result"]
-    return [f"result {i}" for i in range(len(fn.results))]

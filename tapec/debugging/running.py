@@ -40,7 +40,8 @@ class Running:
 
         For tapes: `tape.inspect(loss, variables).check_nan()`.
         """
-        from tapec.debugging.nans import NanReport, labels_of
+        from tapec.debugging.nans import NanReport
+        from tapec.debugging.subjects import labels_of
 
         fn = self.stage("recorded")
         return NanReport(fn, self._given(fn, ()), labels_of(fn), inf=inf)
