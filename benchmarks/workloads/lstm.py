@@ -13,22 +13,50 @@ def sigmoid(x):
 
 def objective(main, extra, state, text):
     """The mean log likelihood of each character after those before, negative."""
-    hidden = [state[2 * k] for k in range(LAYERS)]
-    cell = [state[2 * k + 1] for k in range(LAYERS)]
+    hidden, cell = [*state[::2]], [*state[1::2]]
     total = 0.0
     for t in range(len(text) - 1):
-        x = text[t] * extra[0]
-        for k in range(LAYERS):
-            parts = np.concatenate([x, hidden[k], x, hidden[k]])
-            gates = parts * main[2 * k] + main[2 * k + 1]
-            forget, into, out = (
-                sigmoid(gates[i * BITS : (i + 1) * BITS]) for i in range(3)
-            )
-            cell[k] = cell[k] * forget + into * np.tanh(gates[3 * BITS :])
-            x = hidden[k] = out * np.tanh(cell[k])
-        y = x * extra[1] + extra[2]
-        total = total + np.sum(text[t + 1] * (y - np.log(np.sum(np.exp(y)) + 2.0)))
+        y, hidden, cell = step(main, extra, hidden, cell, text[t])
+        total = total + np.sum(text[t + 1] * y)
     return -total / ((len(text) - 1) * BITS)
+
+
+def step(main, extra, hidden, cell, now):
+    """What comes next, how likely; and the new states of the layers."""
+    x, hiddens, cells = now * extra[0], [], []
+    for k in range(LAYERS):
+        parts = np.concatenate([x, hidden[k], x, hidden[k]])
+        gates = parts * main[2 * k] + main[2 * k + 1]
+        forget, into, out = (
+            sigmoid(gates[i * BITS : (i + 1) * BITS]) for i in range(3)
+        )
+        cells.append(cell[k] * forget + into * np.tanh(gates[3 * BITS :]))
+        x = out * np.tanh(cells[k])
+        hiddens.append(x)
+    y = x * extra[1] + extra[2]
+    return y - np.log(np.sum(np.exp(y)) + 2.0), hiddens, cells
+
+
+def by_jax(main, extra, state, text):
+    """With a scan: the plain loop would compile for hours."""
+    import jax
+
+    from benchmarks.peers.rebind import rebound
+
+    one = rebound(step, np=jax.numpy)
+
+    def objective(main, extra, state, text):
+        def body(carry, pair):
+            y, *carry = one(main, extra, *carry, pair[0])
+            return tuple(carry), jax.numpy.sum(pair[1] * y)
+
+        start = [*state[::2]], [*state[1::2]]
+        gains = jax.lax.scan(body, start, (text[:-1], text[1:]))[1]
+        return -jax.numpy.sum(gains) / ((len(text) - 1) * BITS)
+
+    both = jax.jit(jax.value_and_grad(objective, (0, 1)))
+    device = [jax.device_put(a) for a in (main, extra, state, text)]
+    return lambda: jax.block_until_ready(both(*device))
 
 
 def by_hand(main, extra, state, text):
@@ -111,4 +139,5 @@ lstm2_1024 = Workload(
     argnums=(0, 1),
     make=make,
     by_hand=by_hand,
+    own={"jax": by_jax},
 )
