@@ -52,7 +52,7 @@ def remembered(f: F) -> F:
 
     def found(body: Function, *rest: Any) -> Any:
         values = (*body.params, *body.ops)
-        places = [v.meta.loc.frames if v.meta.loc else None for v in body.ops]
+        places = [v.meta.loc.lines if v.meta.loc else None for v in body.ops]
         text = body.name, *[v.uid for v in values], *places
         return cached(text, body, *rest)
 

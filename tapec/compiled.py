@@ -32,7 +32,8 @@ from tapec.variable import Variable, commit
 
 __all__ = ["Compiled", "Version", "arguments", "returned"]
 
-MAX_VERSIONS = 16
+MAX_VERSIONS, MAX_SHARED = 16, 64
+"""Versions of one signature with programs of their own, and with any."""
 
 
 class Version:
@@ -45,6 +46,7 @@ class Version:
         found = compile(traced.function, own)
         self.program = found.program
         self.note = found.note()
+        self.fresh = found.fresh
 
     def call(self, leaves: Sequence[Any], interpreted: bool = False) -> Any:
         """The result for these arguments; CheckFailed when it is not made for them."""
@@ -184,8 +186,9 @@ class Compiled(Called):
             for version in versions[: len(versions) - tried]:  # by other threads
                 with suppress(CheckFailed):
                     return version.call(leaves)
-            if len(versions) >= MAX_VERSIONS:
-                return self._interpret(versions[0], leaves, structure)
+            own = sum(version.fresh for version in versions)
+            if own >= MAX_VERSIONS or len(versions) >= MAX_SHARED:
+                return self._interpret(versions, leaves, structure)
             reason = self._reason(key, versions, leaves)
             version = Version(self._trace(leaves, structure), self.passes)
             self._note("\n".join(filter(None, [reason, version.note])))
@@ -196,15 +199,19 @@ class Compiled(Called):
             return version.call(leaves, interpreted=True)
 
     def _interpret(
-        self, last: Version, leaves: list[Any], structure: containers.Structure
+        self,
+        versions: Sequence[Version],
+        leaves: list[Any],
+        structure: containers.Structure,
     ) -> Any:
         """One run without a compiled version."""
         if not self._gave_up:
             self._gave_up = True
+            why = rejection(versions[0].traced, arguments(leaves))
             warn(
-                f"{self.__name__}: {MAX_VERSIONS} versions were compiled, further ones "
-                "run interpreted (see explain_retrace()); the last one does not fit: "
-                f"{rejection(last.traced, arguments(leaves))}\n"
+                f"{self.__name__}: {len(versions)} versions were compiled, further "
+                "ones run interpreted (see explain_retrace()); the last one does not "
+                f"fit: {why}\n"
                 "use tapec.cond or np.where, and arguments in the place of numbers"
             )
         return _interpreted(self._trace(leaves, structure), leaves)

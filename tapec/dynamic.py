@@ -160,7 +160,7 @@ class Dynamic(Compiled):
         versions: list[Any] = self._versions.setdefault(key, [])
         alike = [v for v in versions if v.fits(leaves)]
         if len(alike) >= MAX_VERSIONS:
-            return self._interpret(alike[0], leaves, structure)
+            return self._interpret(alike, leaves, structure)
         reason = self._why(key, versions, alike, leaves)
         version, notes = self._version(leaves, structure)
         self._note("\n".join([reason, *notes]))

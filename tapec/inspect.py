@@ -13,6 +13,7 @@ from tapec.passes import pipeline
 from tapec.passes.batch import looped
 from tapec.passes.extensions import CustomPass, plan
 from tapec.pictures import Pictures
+from tapec.text import format_module
 
 __all__ = ["Inspection", "Stage", "inspect"]
 
@@ -123,6 +124,29 @@ class Inspection(Running, Terminal, Pictures):
         from tapec.passes.rolling.reasons import reasons
 
         return "\n".join(reasons(self.recorded, self.refused))
+
+    @property
+    def general(self) -> str:
+        """The function that loops of other lengths share, after a line with those here.
+
+        Empty if no length is a symbol: there is no loop, or its length is needed as a
+        number.
+
+        >>> import numpy as np, tapec
+        >>> def f(x):
+        ...     for _ in range(30):
+        ...         x = np.sin(x) * 1.1
+        ...     return x
+        >>> print(tapec.inspect(f, 0.3).general[:8])
+        ; T = 30
+        """
+        from tapec.passes.lengths.general import general
+
+        found = general(pipeline.run(self.recorded, pipeline.RECORDED))
+        if found is None:
+            return ""
+        lengths = ", ".join(f"{name} = {n}" for name, n in found.sizes.items())
+        return f"; {lengths}\n{format_module(found.function, elide=True)}"
 
     # native code
 

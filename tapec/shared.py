@@ -90,7 +90,7 @@ def _places(fn: Function) -> Iterator[Any]:
     """The user's lines that errors name."""
     for op in fn.ops:
         if (op.prim.may_raise or op.prim.effect) and op.meta.loc is not None:
-            yield op.meta.loc.frames
+            yield op.meta.loc.lines
     for body in fn.bodies():
         yield from _places(body)
 

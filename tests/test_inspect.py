@@ -152,3 +152,19 @@ def test_bodies_have_logs_of_their_own() -> None:
         own = {v.uid for v in (*before.function.params, *before.function.ops)}
         new = {v.uid for v in stage.function.ops}
         assert {line.old for line in stage.replaced} <= own | new, stage.name
+
+
+def test_the_function_of_any_length() -> None:
+    def f(x: Any) -> Any:
+        total = 0.0
+        for t in range(len(x) - 1):
+            total = np.tanh(total + x[t]) * x[t + 1]
+        return total
+
+    assert tapec.inspect(np.sin, 0.5).general == ""
+    text = tapec.inspect(tapec.grad(f), np.ones(30)).general
+    assert text.startswith("; T = 30\n")
+    assert "func @f(%x: f64[T])" in text
+    assert "length=T-1" in text
+    shorter = tapec.inspect(tapec.grad(f), np.ones(20)).general
+    assert shorter.count("length=T-1") == text.count("length=T-1")

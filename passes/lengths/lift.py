@@ -23,7 +23,10 @@ __all__ = ["constants", "is_table", "lifted", "literals"]
 K = TypeVar("K", bound=Hashable)
 """What tells parameters for constants apart."""
 
-PLAIN = ("add", "subtract", "multiply", "divide")
+PLAIN = (
+    "add", "subtract", "multiply", "divide",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+)  # fmt: skip
 """Ops that do the same whatever number they take."""
 
 
@@ -37,7 +40,8 @@ def constants(fn: Function) -> Iterator[Value]:
 
 
 def literals(fn: Function) -> Iterator[Value]:
-    """Numbers that may as well be arguments: only sums, products and loops read them.
+    """Numbers that may as well be arguments: only sums, products, comparisons and loops
+    read them.
 
     No rule looks at them, except for those that are neutral there.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -35,11 +36,21 @@ class Location:
     def line(self) -> int | None:
         return self.span[0]
 
+    @property
+    def lines(self) -> tuple[tuple[CodeType, int | None], ...]:
+        """Each frame's code and line: a key, as instructions move while Python runs."""
+        return tuple([(code, _line(code, lasti)) for code, lasti in self.frames])
+
     def __repr__(self) -> str:
         return f"{self.filename}:{self.line}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _no_location, ()  # code objects do not pickle
+
+
+@lru_cache(maxsize=4096)
+def _line(code: CodeType, lasti: int) -> int | None:
+    return next(itertools.islice(code.co_positions(), lasti // 2, None))[0]
 
 
 def _no_location() -> None:

@@ -291,6 +291,25 @@ def test_a_decorated_function_says_so(counted):
     ]
 
 
+def test_the_length_is_an_argument(counted):
+    """Each length has a check and a version, beyond the limit for programs."""
+
+    @tapec.value_and_grad
+    def f(x, n):
+        for _ in range(n):
+            x = np.sin(x) * 1.2
+        return x
+
+    rounds = range(50, 75)
+    for n in (*rounds, *reversed(rounds)):
+        x = 0.3
+        for _ in range(n):
+            x = np.sin(x) * 1.2
+        assert f(0.3, n)[0] == pytest.approx(x, rel=1e-12)
+    assert len(f.signatures) == len(rounds)
+    assert counted() == (1, len(rounds) - 1)
+
+
 def test_a_number_that_differs_becomes_an_argument_once(counted):
     def at(T, k):
         def f(x):
