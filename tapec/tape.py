@@ -19,6 +19,7 @@ from tapec.tape_sources import (
     Sources,
     Span,
     UnconnectedGradients,
+    is_row,
     is_source,
     none_or_zero,
     targets_of,
@@ -185,6 +186,8 @@ class GradientTape:
         request = self._request(target, sources, output_gradients)
         found = gradients(request)
         self._done()
+        if is_row(sources) and not zero:
+            return found
         leaves, structure = containers.flatten(sources)
         if zero:
             pairs = zip(found, leaves, strict=True)

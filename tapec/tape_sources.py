@@ -23,6 +23,7 @@ __all__ = [
     "Sources",
     "Span",
     "UnconnectedGradients",
+    "is_row",
     "is_source",
     "none_or_zero",
     "targets_of",
@@ -134,12 +135,16 @@ def _tensors(tree: Any) -> list[Any]:
     return [t for t in containers.flatten(tree)[0] if isinstance(t, Operators)]
 
 
+def is_row(tree: Any) -> bool:
+    """Whether it is a plain list of tensors and variables."""
+    return type(tree) is list and _TENSORS.issuperset(map(type, tree))
+
+
 def tensors_of(tree: Any, demand: str) -> list[Any]:
     """The tensors and variables of a container; ValueError for anything else in it."""
-    kind = type(tree)
-    if kind in _TENSORS:
+    if type(tree) in _TENSORS:
         return [tree]
-    if (kind is list or kind is tuple) and _TENSORS.issuperset(map(type, tree)):
+    if is_row(tree):
         return list(tree)
     leaves, structure = containers.flatten(tree)
     others = [s.data.get() for s in _nodes(structure) if s.kind == "static"]
@@ -192,10 +197,8 @@ class Sources:
         self._everything = everything
         self._targets = {id(t) for t in _tensors(target)}
         self._read: dict[int, list[Value]] = {}
-        self._last: dict[int, Value] = {}
         whole = span.is_whole(rec.position)
         for position, v, leaf in rec.reads:
-            self._last[id(v)] = leaf
             if whole or span.covers(position):
                 found = self._read.get(id(v))
                 if found is None:
@@ -214,8 +217,9 @@ class Sources:
             if watched is None and not (self._everything and x.trainable):
                 return []
             found = self._read.get(id(x), [])
-            if id(x) in self._targets and self._last[id(x)] not in found:
-                return [*found, self._last[id(x)]]
+            if id(x) in self._targets:
+                last = next(leaf for _, v, leaf in reversed(self._rec.reads) if v is x)
+                return found if last in found else [*found, last]
             return found
         if watched is not None:
             return [watched[1]]

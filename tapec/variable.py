@@ -68,7 +68,7 @@ class Variable(Operators):
     @property
     def array(self) -> Array:
         """The current numbers (those assigned by a running trace included)."""
-        t = self._assigned()
+        t = None if state.recording is None else self._assigned()
         return self._array if t is None else t.array
 
     @property
@@ -81,6 +81,8 @@ class Variable(Operators):
 
     def numpy(self) -> Array:
         """The current numbers, read-only. Gradients do not pass through it."""
+        if state.recording is None:
+            return self._array.view()
         looked(self, ".numpy()")
         return self.array.view()
 
