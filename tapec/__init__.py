@@ -44,6 +44,14 @@ if _TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+
+def load_ipython_extension(shell: object) -> None:
+    """What `%load_ext tapec` calls: afterwards there is the cell magic `%%tapec`."""
+    from tapec.notebook import load_ipython_extension as load
+
+    load(shell)
+
+
 __all__ = [
     "DTypeError",
     "GradientTape",

@@ -6,6 +6,8 @@ import linecache
 import os
 from typing import Any
 
+from tapec.ir.origin import shown
+
 __all__ = [
     "CheckFailed",
     "DTypeError",
@@ -117,5 +119,6 @@ def note_place(error: BaseException, loc: Any) -> None:
 
 
 def _short(filename: str) -> str:
+    filename = shown(filename)
     relative = os.path.relpath(filename) if os.path.isabs(filename) else filename
     return filename if relative.startswith("..") else relative

@@ -197,10 +197,9 @@ class Inspection(Running, Terminal, Pictures):
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        bundle = {"text/plain": repr(self)}
-        if len(self.stage("dce").ops) <= 300:
-            bundle["text/html"] = self.svg()
-        return bundle
+        from tapec.notebook import bundle
+
+        return bundle(self)
 
 
 def _defines(fn: Function, uid: int) -> bool:

@@ -37,7 +37,7 @@ LAYERS = (
     {"programs"},
     {"profiling"},
     {"compiled", "direct", "methods"}
-    | {"inspect", "pictures", "documents", "measuring"}
+    | {"inspect", "notebook", "pictures", "documents", "measuring"}
     | {"transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tapec.ir import shown
 from tapec.viz.graph import Arg, Node
 
 __all__ = ["Label", "label_of", "tooltip_of"]
@@ -200,7 +201,7 @@ def tooltip_of(node: Node) -> str:
     lines.append(", ".join(facts))
     if node["loc"] is not None:
         loc = node["loc"]
-        lines.append(f"{loc['file']}:{loc['line']}, in {loc['function']}")
+        lines.append(f"{shown(loc['file'])}:{loc['line']}, in {loc['function']}")
         lines.append(loc["text"].strip() and f"    {loc['text'].strip()}")
     return "\n".join(filter(None, lines))
 

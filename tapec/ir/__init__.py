@@ -23,7 +23,7 @@ from tapec.ir.extents import (
     with_sizes,
 )
 from tapec.ir.function import Function, Value, exact, has_effect
-from tapec.ir.origin import NO_META, Location, Meta
+from tapec.ir.origin import NO_META, Location, Meta, shown
 from tapec.ir.rewriting import (
     Emitter,
     Log,
@@ -87,6 +87,7 @@ __all__ = [
     "renumber",
     "replaced",
     "rewrite",
+    "shown",
     "sized",
     "sizes_of",
     "substitute",

@@ -7,7 +7,12 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-__all__ = ["NO_META", "Location", "Meta"]
+__all__ = ["NO_META", "Location", "Meta", "shown"]
+
+
+def shown(filename: str) -> str:
+    """What to call a file; a notebook's cell has one that nobody else knows."""
+    return "<cell>" if "/ipykernel_" in filename else filename
 
 
 class Location:
@@ -42,7 +47,7 @@ class Location:
         return tuple([(code, _line(code, lasti)) for code, lasti in self.frames])
 
     def __repr__(self) -> str:
-        return f"{self.filename}:{self.line}"
+        return f"{shown(self.filename)}:{self.line}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _no_location, ()  # code objects do not pickle
