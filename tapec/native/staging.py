@@ -29,7 +29,7 @@ __all__ = ["BLOCK", "Staging", "staged"]
 INT = ir.IntType(64)
 COUNTER = np.dtype(np.int64)
 BLOCK = 64
-"""Rows that are turned at once."""
+"""Rows that are turned at once; chunks for threads are multiples of it."""
 
 FEW = 8
 """Columns that LLVM deals with."""

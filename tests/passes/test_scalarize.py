@@ -5,6 +5,7 @@ import pytest
 
 import tapec
 from tapec.interpret import evaluate
+from tapec.native import accumulate
 from tapec.native.staging import BLOCK
 from tapec.passes.fuse import fuse
 from tapec.passes.scalars import choose
@@ -104,6 +105,10 @@ def test_rows_of_many_columns_are_turned(n, dtype, columns):
     tolerance = 1e-4 if dtype == np.float32 else 1e-11
     for found, wanted in zip(tapec.jit(f)(x), f(x), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+def test_chunks_for_threads_are_whole_blocks():
+    assert accumulate.BLOCK % BLOCK == 0
 
 
 def test_what_is_not_a_number_stays_so():
