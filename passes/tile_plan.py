@@ -18,7 +18,7 @@ from tapec.native.levels import Levels
 from tapec.native.lowering import cost, is_view
 from tapec.passes.tile_axes import Classes, extent
 
-__all__ = ["Loop", "best_loops"]
+__all__ = ["Loop", "Roles", "best_loops", "candidates", "large_products"]
 
 LEAST = 128
 """Examples below which nothing is gained."""
@@ -61,20 +61,10 @@ def best_loops(fn: Function) -> tuple[list[Loop], dict[Value, int]]:
 
     What has number k and is outside runs between loop k - 1 and loop k.
     """
-    classes = Classes(fn)
-    info = Levels(fn)
     best: tuple[tuple[int, int], list[Loop], dict[Value, int]] | None = None
-    for members in classes:
-        length = extent(members)
-        if isinstance(length, Dim) or length < LEAST:
-            continue
-        roles = _Roles(fn, classes, members, length)
-        if not roles.ordered:
-            continue
-        for loop in roles.loops:
-            _weigh(loop, info)
+    for roles in candidates(fn):
         paying = [loop for loop in roles.loops if loop.saved > SAVED]
-        if not paying:
+        if not paying or not roles.ordered:
             continue
         key = (sum(loop.saved for loop in paying), -len(roles.loops))
         if best is None or key > best[0]:
@@ -82,7 +72,21 @@ def best_loops(fn: Function) -> tuple[list[Loop], dict[Value, int]]:
     return ([], {}) if best is None else best[1:]
 
 
-class _Roles:
+def candidates(fn: Function) -> Iterator[Roles]:
+    """The axes that are long enough, with their loops weighed."""
+    classes = Classes(fn)
+    info = Levels(fn)
+    for members in classes:
+        length = extent(members)
+        if isinstance(length, Dim) or length < LEAST:
+            continue
+        roles = Roles(fn, classes, members, length)
+        for loop in roles.loops:
+            _weigh(loop, info)
+        yield roles
+
+
+class Roles:
     """Where each op runs, for one class of axes.
 
     ordered: whether effects and ops that may raise keep their order.
@@ -91,7 +95,7 @@ class _Roles:
     def __init__(
         self, fn: Function, classes: Classes, axes: dict[Value, int], length: int
     ) -> None:
-        self.classes, self.axes = classes, axes
+        self.classes, self.axes, self.length = classes, axes, length
         self.numbers: dict[Value, int] = dict.fromkeys(fn.params, 0)
         self.inside: set[Value] = set()
         self.ordered = True
@@ -160,7 +164,7 @@ def _weigh(loop: Loop, info: Levels) -> None:
     """How many bytes less go through memory, and how large the tiles are."""
     members = set(loop.members)
     loop.saved, row = 0, 0
-    if not all(_shared_bytes(op, loop) <= MATRIX for op in _products(loop)):
+    if large_products(loop):
         return
     for op in loop.members:
         if op in loop.sums or is_view(op) or not _sweeps(op, info, members):
@@ -195,8 +199,10 @@ def _sweeps(v: Value, info: Levels, members: set[Value]) -> set[Value | int]:
     return found
 
 
-def _products(loop: Loop) -> Iterator[Value]:
-    return (op for op in loop.members if op.prim.name == "matmul")
+def large_products(loop: Loop) -> list[Value]:
+    """Products that BLAS does better at once than tile by tile."""
+    products = [op for op in loop.members if op.prim.name == "matmul"]
+    return [op for op in products if _shared_bytes(op, loop) > MATRIX]
 
 
 def _shared_bytes(op: Value, loop: Loop) -> int:

@@ -148,6 +148,15 @@ class Inspection(Running, Terminal, Pictures):
         lengths = ", ".join(f"{name} = {n}" for name, n in found.sizes.items())
         return f"; {lengths}\n{format_module(found.function, elide=True)}"
 
+    @property
+    def tiles(self) -> str:
+        """For each axis that a loop over tiles could run along: what the pass `tile`
+        weighed, and what it did."""
+        from tapec.passes.tile_reasons import reasons
+
+        names = [stage.name for stage in self.log]
+        return "\n".join(reasons(self.log[names.index("tile") - 1].function))
+
     # native code
 
     @property

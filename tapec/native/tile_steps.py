@@ -52,7 +52,7 @@ class Tile(Control):
         return [Inner(with_sizes(body, {ROWS.name: n}, kernels=True)) for n in rows]
 
     def _buffers(self) -> list[tuple[int, int]]:
-        """Two buffers for each accumulator, and one for each tile that is copied."""
+        """A buffer for each accumulator, updated in place, and for copies of tiles."""
         op, body = self.op, self.bodies[0].function
         n = self.count = len(op.attr("reduce"))
         parts = [*body.params[n:], *body.results[n:]]
@@ -62,7 +62,8 @@ class Tile(Control):
             np.full(p.shape, identity(monoid, p.dtype), p.dtype)
             for p, monoid in zip(body.params[:n], op.attr("reduce"), strict=True)
         ]
-        return self._pairs(list(body.params[:n]))
+        places = [self._reserved(int(p.type.nbytes)) for p in body.params[:n]]
+        return [(place, place) for place in places]
 
     def indices(self, plan: Plan) -> list[int]:
         length, size = self.op.attr("length"), self.op.attr("size")

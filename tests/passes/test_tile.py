@@ -345,3 +345,25 @@ def test_masks():
     assert np.array_equal(masks.demanded(v[9]), ~lower)
     assert masks.demanded(v[8]) is None  # a result
     assert masks.demanded(v[6]) is None
+
+
+# --- what it says ----------------------------------------------------------------
+
+
+def test_inspection_says_what_was_weighed():
+    w, x, y = draw(40), draw(3000, 40), np.sign(draw(3000))
+    seen = tapec.value_and_grad(logistic).inspect(w, x, y)
+    (line,) = seen.tiles.splitlines()
+    assert line.startswith("axis of 3000: ") and line.endswith("tiles of 256")
+    assert "tile " in seen.passes()
+    (product, *_) = [op for op in seen.stage("dce").ops if op.prim.name == "matmul"]
+    assert "tile: " in seen.why(product.uid)
+
+
+def test_inspection_says_why_nothing_is_tiled():
+    small = tapec.value_and_grad(logistic).inspect(*CASES["logistic"][2](200, "f8"))
+    assert small.tiles.endswith("too little for a loop over tiles")
+    wide = tapec.grad(lambda w, x: np.sum(np.tanh(x @ w)))
+    seen = wide.inspect(draw(500, 300), draw(2000, 500))
+    assert "left to BLAS: the product of" in seen.tiles
+    assert tapec.grad(np.sum).inspect(draw(3)).tiles == "no axis of 128 or more"
