@@ -11,7 +11,7 @@ takes several ops: the last of them stands on the first level, beside its primal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -65,20 +65,27 @@ class Scene:
     overlay: Overlay | None = None
 
 
-def scene_of(graph: Graph, overlay: str | None = None) -> Scene:
-    """The scene of a graph, its kernels opened. overlay: one of `OVERLAYS`."""
+def scene_of(
+    graph: Graph,
+    overlay: str | None = None,
+    labels: Mapping[int, Label] | None = None,
+) -> Scene:
+    """The scene of a graph, its kernels opened.
+
+    overlay: one of `OVERLAYS`. labels: if they are known; by default they are made.
+    """
     graph = opened(graph)
     laid = None if overlay is None else overlay_of(overlay, graph)
     notes = {} if laid is None else laid.text
     tags = result_tags(graph)
     nodes = {node["uid"]: node for node in graph["nodes"]}
     phase = phases_of(nodes)
-    items = {
-        uid: Item(
-            node, label_of(node, tags.get(uid, ""), notes.get(uid, "")), phase[uid]
-        )
-        for uid, node in nodes.items()
-    }
+    if labels is None:
+        labels = {
+            uid: label_of(node, tags.get(uid, ""), notes.get(uid, ""))
+            for uid, node in nodes.items()
+        }
+    items = {uid: Item(node, labels[uid], phase[uid]) for uid, node in nodes.items()}
     edges = [
         edge_between(items[src], item, src, dst)
         for dst, item in items.items()

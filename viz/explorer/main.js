@@ -56,10 +56,12 @@ async function start() {
   window.tapec = { program, state, view, app };
 }
 
-/** The stage that the page opens with: the last one that still has all ops apart. */
+/** The last pass that changed something and left all ops apart: the page opens there. */
 function firstStage(program) {
   const fused = program.kernels.reduce((least, k) => Math.min(least, k.stage), program.last + 1);
-  return Math.max(0, fused - 1);
+  let stage = Math.max(0, fused - 1);
+  while (stage && !program.stages[stage].changes.length) stage--;
+  return stage;
 }
 
 // --- following the state

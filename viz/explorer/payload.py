@@ -14,11 +14,12 @@ from typing import Any
 
 from tapec.viz.explorer.changes import changes_of
 from tapec.viz.explorer.machine import machine_of
-from tapec.viz.explorer.scenes import Placed, arranged
+from tapec.viz.explorer.scenes import arranged
 from tapec.viz.explorer.texts import Texts
 from tapec.viz.explorer.union import Union
 from tapec.viz.explorer.values import Value
 from tapec.viz.graph import Node, Place
+from tapec.viz.scene import Item
 
 __all__ = ["compressed", "payload"]
 
@@ -143,7 +144,7 @@ COLUMNS = (
 def values_of(union: Union, strings: Strings, places: Places) -> dict[str, list[Any]]:
     """The columns. operands: what each value reads in the stage it is born in;
     changed: [value, stage, operands] where that changes."""
-    arrangement: dict[int, Placed] = {}
+    arrangement: dict[int, Item] = {}
     for number in range(len(union.functions)):
         arrangement.update(arranged(union, number))
     rows = [
@@ -160,9 +161,9 @@ def values_of(union: Union, strings: Strings, places: Places) -> dict[str, list[
 
 
 def row(
-    union: Union, value: Value, placed: Placed, strings: Strings, places: Places
+    union: Union, value: Value, item: Item, strings: Strings, places: Places
 ) -> tuple[Any, ...]:
-    node, (item, label) = value.node, placed
+    node, label = value.node, item.label
     index = strings.index
     died = value.died if value.died >= 0 else len(union.frames)
     if value.function:

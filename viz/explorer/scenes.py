@@ -7,24 +7,23 @@ from typing import Any, cast
 from tapec.viz.explorer.union import Union
 from tapec.viz.explorer.values import Function, Value
 from tapec.viz.graph import SCHEMA, Arg, Graph, Node
-from tapec.viz.label import Label, label_of
+from tapec.viz.label import label_of
 from tapec.viz.scene import Item, result_tags, scene_of
 
-__all__ = ["Placed", "arranged"]
-
-Placed = tuple[Item, Label]
+__all__ = ["arranged"]
 
 
-def arranged(union: Union, number: int) -> dict[int, Placed]:
+def arranged(union: Union, number: int) -> dict[int, Item]:
     """The values of a function, with what a layouter must know of each."""
     function = union.functions[number]
     graph = union_graph(union, function, number)
     tags = result_tags(graph)
-    found = {}
-    for value, item in scene_of(graph).items.items():
-        node = cast(Node, {**item.node, "args": shown(union.values[value])})
-        found[value] = item, label_of(node, tags.get(value, ""))
-    return found
+    labels = {}
+    for node in graph["nodes"]:
+        value = node["uid"]
+        shown = cast(Node, {**node, "args": last_operands(union.values[value])})
+        labels[value] = label_of(shown, tags.get(value, ""))
+    return scene_of(graph, labels=labels).items
 
 
 def union_graph(union: Union, function: Function, number: int) -> Graph:
@@ -69,7 +68,7 @@ def operands(value: Value, known: set[int]) -> list[Arg]:
     return [Arg(uid=ref) for ref in dict.fromkeys(ints)]
 
 
-def shown(value: Value) -> list[Arg]:
+def last_operands(value: Value) -> list[Arg]:
     """The operands in the last stage, constants among them."""
     return [
         Arg(uid=ref) if isinstance(ref, int) else Arg(literal=ref)
