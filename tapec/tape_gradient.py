@@ -187,7 +187,7 @@ class GradientProgram:
         if found is None:
             found = self._planned()
             if step is not None:
-                step.plans[question] = found
+                step.keep(question, found, len(found.fn.ops))
         self._plan: _Plan = found
         self.fn, self.wrt = found.fn, found.wrt
         leaves = request.rec.leaves

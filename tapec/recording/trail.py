@@ -26,6 +26,9 @@ __all__ = ["Step", "alike", "clear", "root"]
 MOST_STEPS = 65_536
 """Steps of all trails together; then they are given up, to begin anew."""
 
+MOST_KEPT = 1_000_000
+"""Ops of all plans together, each of which counts as a thousand at least."""
+
 MOST_FOLLOWING = 32
 """Ways that a trail goes on from one step; the oldest is given up for a new one."""
 
@@ -77,6 +80,14 @@ class Step:
                 return step
         return None
 
+    def keep(self, question: Any, plan: Any, size: int) -> None:
+        """Keep what was worked out; size: how many ops it holds."""
+        global _kept
+        _kept += max(size, 1000)
+        if _kept > MOST_KEPT:
+            clear()
+        self.plans[question] = plan
+
     def lengthened(self, value: Value, origin: Any = None) -> Step | None:
         """A new step; None where the trail should not go."""
         global _steps
@@ -120,14 +131,14 @@ def alike(a: Any, b: Any) -> bool:
 _roots: dict[int, tuple[Any, Step | None]] = {}
 """By the id of a code object: that object, and its trail from its second tape on."""
 
-_steps = 0
+_steps = _kept = 0
 
 
 def clear() -> None:
     """Forget all trails; recordings that walk on one keep it to their end."""
-    global _steps
+    global _steps, _kept
     _roots.clear()
-    _steps = 0
+    _steps = _kept = 0
 
 
 def root(code: Any) -> Step | None:

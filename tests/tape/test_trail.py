@@ -246,6 +246,23 @@ def test_trails_are_bounded(monkeypatch):
         assert trail._steps <= 100
 
 
+def test_plans_are_bounded(monkeypatch):
+    monkeypatch.setattr(trail, "MOST_KEPT", 5000)
+    x = constant(2.0)
+    roots = []
+    for n in [*range(1, 12), *range(1, 12)]:
+
+        def f(x, n=n):
+            for _ in range(n):
+                x = x * 1.5
+            return x
+
+        equals(recorded(f, x)[0], [1.5**n])
+        roots.append(len(trail._roots))
+        assert trail._kept <= 5000
+    assert 0 in roots
+
+
 def test_long_recordings_leave_the_trail(monkeypatch):
     monkeypatch.setattr(trail, "LONGEST", 20)
 
