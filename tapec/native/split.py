@@ -84,7 +84,10 @@ def split_of(body: Function) -> Split | None:
 
 
 def _stays_whole(op: Value) -> bool:
-    return isinstance(op.prim.lower, lowerings.Scatter) or cost(op) is None
+    lower = op.prim.lower
+    if isinstance(lower, lowerings.View):
+        return False
+    return isinstance(lower, lowerings.Scatter) or cost(op) is None
 
 
 def _along(body: Function, space: Space, axes: list[int], depth: int) -> Split | None:

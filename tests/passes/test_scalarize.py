@@ -6,6 +6,7 @@ import pytest
 import tapec
 from tapec.interpret import evaluate
 from tapec.native import accumulate
+from tapec.native.split import chunks_of
 from tapec.native.staging import BLOCK
 from tapec.passes.fuse import fuse
 from tapec.passes.scalars import choose
@@ -109,6 +110,26 @@ def test_rows_of_many_columns_are_turned(n, dtype, columns):
 
 def test_chunks_for_threads_are_whole_blocks():
     assert accumulate.BLOCK % BLOCK == 0
+
+
+def test_threads_share_the_rows():
+    f, args = of_rows(tapec.jacrev(turned, argnums=(0, 1)), 30_000, (3,), (3,))
+    compiled = tapec.jit(f)
+    (kernel,) = [
+        op for op in compiled.inspect(*args).stage("fuse").ops
+        if op.prim.name == "fused"
+    ]  # fmt: skip
+    assert chunks_of(kernel.attr("body")) is not None
+    before = tapec.config.threads
+    try:
+        tapec.config.threads = 1
+        alone = tapec.jit(f)(*args)
+        tapec.config.threads = 2
+        shared = tapec.jit(f)(*args)
+    finally:
+        tapec.config.threads = before
+    for x, y in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(x, y)
 
 
 def test_what_is_not_a_number_stays_so():
