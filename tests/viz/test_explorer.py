@@ -354,3 +354,25 @@ def test_ten_thousand_values_in_four_stages_stay_under_a_megabyte():
     memo = Memo()
     graphs = [from_function(stage.function, memo=memo) for stage in log]
     assert len(page(document(log, graphs))) <= 1_000_000
+
+
+# --- the page about it ------------------------------------------------------
+
+
+def test_the_page_about_it_is_true(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "explorer.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    path = tmp_path / "fit.py"
+    path.write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(path), "exec"), {"__name__": "fit"})
+    assert (tmp_path / "loss.html").stat().st_size > 100_000
+    table = text[text.index("| keys") : text.index("The address")]
+    signs = dict(zip("↑↓←→", ("Up", "Down", "Left", "Right"), strict=True))
+    for key in re.findall(r"`([^`]+)`", table):
+        name = f"Arrow{signs[key]}" if key in signs else key
+        assert f'"{name}"' in asset("keys.js"), key
+    found = text[text.index("Words that") :]
+    for field in re.findall(r"`(\w+):", found.split("A minus")[0]):
+        known = re.search(rf"\b{field}:|=== \"{field}\"", asset("search.js"))
+        assert known, field

@@ -56,10 +56,11 @@ async function start() {
   window.tapec = { program, state, view, app };
 }
 
-/** The last pass that changed something and left all ops apart: the page opens there. */
+/** The page opens at the last pass up to dce, or else to the kernels, that changed something. */
 function firstStage(program) {
   const fused = program.kernels.reduce((least, k) => Math.min(least, k.stage), program.last + 1);
-  let stage = Math.max(0, fused - 1);
+  const tidy = program.stages.findIndex(({ name }) => name === "dce");
+  let stage = tidy > 0 ? tidy : Math.max(0, fused - 1);
   while (stage && !program.stages[stage].changes.length) stage--;
   return stage;
 }
