@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PICTURES = {"f.svg": ROOT / "docs" / "f.svg"}
+PICTURES = {name: ROOT / "docs" / name for name in ("f.svg", "loop.svg")}
 FILE = "fit.py"  # what errors and listings call the user's file
 
 
