@@ -178,22 +178,34 @@ class _Emission(Vectors):
         if self.wanted is not None:
             rows, most = min(2 * rows, 8), min(most, 2)  # smaller parts to leave out
         mask = self.way.left.mask
-        if mask is None or mask.size > UNROLLED:
+        if mask is None or mask.size > UNROLLED or self.wanted is not None:
             ranges = self._ranges(rows)
             self._outer_rows(rows, most, lambda i, r: self._summed(ranges(i)))
-            return
-        size = self.way.right.value.shape[-2] * self.way.right.value.shape[-1]
-        finite = self.all_finite(self.right, self.right_base, size)
+        else:
+            self._outer_written(mask, rows, most)
+
+    def _outer_written(self, mask: Mask, rows: int, most: int) -> None:
+        """Only what is not zero, without loops; what fills no block, or all if numbers
+        are not finite, is summed by a loop over everything."""
+        at, size = self.at, self.way.right.value.shape[-2:]
+        finite = self.all_finite(self.right, self.right_base, size[0] * size[1])
         self.zeros = self.flags(mask)
-        with self.at.if_else(finite) as (near, far):
-            with near:
-                for first in range(0, len(mask), rows):
-                    part = mask[first : first + rows]
-                    run = self._unrolled(part)
-                    self._outer_columns(self.number(first), len(part), rows, most, run)
-            with far:
-                whole = [(self.number(0), self.number(self.k), True)]
-                self._outer_rows(rows, most, lambda i, r: self._summed(whole))
+        done = self.number(0)
+        before = at.block
+        with at.if_then(finite):
+            for first in range(0, len(mask), rows):
+                part = mask[first : first + rows]
+                block = self._block_of(
+                    self.number(first), len(part), self._written(part)
+                )
+                end = self.whole_blocks(self.n, most, block)
+            behind = at.block
+        first = at.phi(done.type)
+        first.add_incoming(done, before)
+        first.add_incoming(end, behind)
+        whole = self._summed([(done, self.number(self.k), True)])
+        with _Loop(at, done, self.number(self.m)) as i:
+            self.single_vectors(first, self.n, self._block_of(i, 1, whole))
 
     def _outer_rows(self, rows: int, most: int, run_of: Any) -> None:
         """Blocks of rows, one after the other; `run_of` says what each sums."""
@@ -206,7 +218,21 @@ class _Emission(Vectors):
     def _outer_columns(self, i: Any, r: int, rows: int, most: int, run: Run) -> None:
         """One block of rows."""
 
+        block = self._block_of(i, r, run)
+        unwanted = self._block_of(i, r, None)
+
         def across(j: Any, v: int, mask: Any, first: int = 0) -> None:
+            self._if_part_wanted(
+                (rows, first, v), i,
+                lambda: block(j, v, mask), lambda: unwanted(j, v, mask),
+            )  # fmt: skip
+
+        self.vectors(self.n, most, across)
+
+    def _block_of(self, i: Any, r: int, run: Run | None) -> Callable[..., None]:
+        """What emits a block of `r` rows from `i` on; without `run` nobody wants it."""
+
+        def block(j: Any, v: int, mask: Any) -> None:
             places = [
                 [
                     self._place(self.plus(i, p), self.plus(j, q * self.width))
@@ -215,13 +241,12 @@ class _Emission(Vectors):
                 for p in range(r)
             ]
             masks = [*[None] * (v - 1), mask]
-            self._if_part_wanted(
-                (rows, first, v), i,
-                lambda: self._outer_block(i, j, places, masks, run),
-                lambda: self._outer_start(places, masks),
-            )  # fmt: skip
+            if run is None:
+                self._outer_start(places, masks)
+            else:
+                self._outer_block(i, j, places, masks, run)
 
-        self.vectors(self.n, most, across)
+        return block
 
     def _summed(self, ranges: list[Range]) -> Run:
         """Loops over ranges of what is summed."""
@@ -229,17 +254,26 @@ class _Emission(Vectors):
         def run(i: Any, j: Any, masks: list[Any], cells: Any) -> None:
             for begin, end, partly in ranges:
                 with _Loop(self.at, begin, end) as c:
-                    self._outer_step(i, j, c, masks, [*enumerate(cells)], partly)
+                    held = [[self.held(cell) for cell in row] for row in cells]
+                    used = [*enumerate(held)]
+                    self._outer_step(i, j, c, masks, used, partly)
+                    for row, values in zip(cells, held, strict=True):
+                        for cell, x in zip(row, values, strict=True):
+                            self.at.store(x, cell)
 
         return run
 
-    def _unrolled(self, part: Mask) -> Run:
+    def _written(self, part: Mask) -> Run:
         """Only what is not zero, one after the other."""
 
         def run(i: Any, j: Any, masks: list[Any], cells: Any) -> None:
+            held = [[self.held(cell) for cell in row] for row in cells]
             for c in np.flatnonzero(part.any(axis=0)):
-                used = [(p, cells[p]) for p in np.flatnonzero(part[:, c])]
+                used = [(p, held[p]) for p in np.flatnonzero(part[:, c])]
                 self._outer_step(i, j, self.number(int(c)), masks, used, False)
+            for row, values in zip(cells, held, strict=True):
+                for cell, x in zip(row, values, strict=True):
+                    self.at.store(x, cell)
 
         return run
 
@@ -283,16 +317,19 @@ class _Emission(Vectors):
                 self.store(self.out, row_places[q], x, m)
 
     def _outer_step(
-        self, i: Any, j: Any, c: Any, masks: list[Any], cells: Any, partly: bool
+        self, i: Any, j: Any, c: Any, masks: list[Any], sums: Any, partly: bool
     ) -> None:
-        """One column of the left factor times one row of the right one."""
+        """One column of the left factor times one row of the right one.
+
+        sums: numbers of rows, and for each the list of vectors that is brought up.
+        """
         left = self.way.left
         row = self.offset(self.right_base, (c, self.way.right.down), (j, 1))
         vectors = [
             self.load(self.right, self.plus(row, q * self.width), m)
             for q, m in enumerate(masks)
         ]
-        for p, row_cells in cells:
+        for p, row_sums in sums:
             down = self.plus(i, int(p))
             place = self.offset(self.left_base, (down, left.down), (c, left.right))
             x = self.load_one(self.left, place)
@@ -300,8 +337,8 @@ class _Emission(Vectors):
                 there = self.flag(self.zeros, self.offset(c, (down, self.k)))
                 x = self.at.select(there, x, ir.Constant(self.element, 0.0))
             number = self.filled(x)
-            for cell, vector in zip(row_cells, vectors, strict=True):
-                self.fma(cell, number, vector)
+            for q, vector in enumerate(vectors):
+                row_sums[q] = self.fused(number, vector, row_sums[q])
 
     def _started(self, place: Any, mask: Any) -> Any:
         """What a part of the result is added to."""

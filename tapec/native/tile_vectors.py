@@ -67,15 +67,9 @@ class Vectors:
 
         Where their number is known, `first` as a Python integer too.
         """
-        at, w = self.at, self.width
+        w = self.width
         if isinstance(n, Dim):
-            whole = at.udiv(self.number(n), self.number(w))
-            with _Loop(at, self.number(0), at.udiv(whole, self.number(most))) as b:
-                emit(at.mul(b, self.number(most * w)), most, None)
-            first = at.sub(whole, at.urem(whole, self.number(most)))
-            with _Loop(at, first, whole) as b:
-                emit(at.mul(b, self.number(w)), 1, None)
-            self.rest(n, lambda j, mask: emit(j, 1, mask))
+            self.single_vectors(self.whole_blocks(n, most, emit), n, emit)
             return
         count = -(-n // w)
         groups = -(-count // most)
@@ -86,6 +80,22 @@ class Vectors:
             mask = self.mask(self.number((count - 1) * w), n) if last else None
             emit(self.number(first * w), size, mask, first * w)
             first += size
+
+    def whole_blocks(self, n: Extent, most: int, emit: Callable[..., None]) -> Any:
+        """The blocks of `most` vectors that fit; where they end."""
+        step = self.number(most * self.width)
+        count = self.at.udiv(self.number(n), step)
+        with _Loop(self.at, self.number(0), count) as b:
+            emit(self.at.mul(b, step), most, None)
+        return self.at.mul(count, step)
+
+    def single_vectors(self, first: Any, n: Extent, emit: Callable[..., None]) -> None:
+        """What is left from `first` on."""
+        at, w = self.at, self.width
+        left = self.plus(at.sub(self.number(n), first), w - 1)
+        with _Loop(at, self.number(0), at.udiv(left, self.number(w))) as b:
+            j = self.offset(first, (b, w))
+            emit(j, 1, self.mask(j, n))
 
     def along(self, extent: Extent, step: Callable[[Any, Any], None]) -> None:
         """`step(first, mask)` for one vector after the other."""
@@ -181,9 +191,11 @@ class Vectors:
 
     def fma(self, cell: Any, x: Any, y: Any) -> None:
         """cell += x * y"""
-        operands = [x, y, self.held(cell)]
-        after = self.called(f"fma.{self.suffix}", self.vector, operands)
-        self.at.store(after, cell)
+        self.at.store(self.fused(x, y, self.held(cell)), cell)
+
+    def fused(self, x: Any, y: Any, z: Any) -> Any:
+        """x * y + z, rounded once."""
+        return self.called(f"fma.{self.suffix}", self.vector, [x, y, z])
 
     def filled(self, x: Any, kind: Any = None) -> Any:
         """A vector of one number."""
