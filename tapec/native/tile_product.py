@@ -408,13 +408,13 @@ class _Emission(Vectors):
 
     def _inner_start(self, i: Any, r: int, j: Any, s: int) -> None:
         """A block that nobody wants."""
-        for p in range(r):
-            for q in range(s):
-                place = self._place(self.plus(i, p), self.plus(j, q))
-                x = ir.Constant(self.element, 0.0)
-                if self.start is not None:
-                    x = self.load_one(self.start, place)
-                self.store_one(self.out, place, x)
+        at, none = self.at, self.number(0)
+        with _Loop(at, none, self.number(r)) as p, _Loop(at, none, self.number(s)) as q:
+            place = self._place(at.add(i, p), at.add(j, q))
+            x = ir.Constant(self.element, 0.0)
+            if self.start is not None:
+                x = self.load_one(self.start, place)
+            self.store_one(self.out, place, x)
 
 
 def _any_of(part: Mask, rows: int) -> Any:
