@@ -145,7 +145,8 @@ class Pictures:
     def _columns(self, values: bool, time: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if time:
-            found["seconds"] = {self.log[-1].name: self.profile().seconds}
+            rows = self.profile().rows
+            found["seconds"] = {self.log[-1].name: {r.uid: r.seconds for r in rows}}
         if values:
             from tapec.measuring import measured
 

@@ -36,7 +36,7 @@ def _operations(op: Value) -> int | None:
         each = cost(op)
         return None if each is None else each * _elements(op)
     inside = [_operations(inner) for body in bodies for inner in body.ops]
-    if name not in ("fused", "scan") or None in inside:
+    if name not in ("fused", "scan", "tile") or None in inside:
         return None
     rounds = op.attr("length") if name == "scan" else 1
     return int(rounds * sum(n for n in inside if n is not None))
@@ -44,6 +44,9 @@ def _operations(op: Value) -> int | None:
 
 def _bodies(op: Value) -> list[Function]:
     """The functions it runs, with numbers for their symbolic extents."""
+    if op.prim.name == "tile":  # all its tiles as one
+        body = op.attr("body")
+        return [with_sizes(body, dict.fromkeys(dims_of(body), op.attr("length")))]
     sizes = dict(op.attrs).get("sizes")
     bodies = Function("", (), [op], ()).bodies()
     if sizes is None:

@@ -323,6 +323,17 @@ def test_ranges_and_nan_of_the_values():
     assert least[0] == -1.0
 
 
+@pytest.mark.parametrize("maker", [programs.softmax, programs.tiled])
+def test_times_are_those_of_the_steps(maker):
+    seen = maker()
+    data = data_of(seen.html(time=True))
+    (seconds,) = data["columns"]
+    assert seconds["name"] == "seconds"
+    assert all(x > 0.0 for x in seconds["numbers"])
+    computed = {v for step in data["machine"]["steps"] for v in step["values"]}
+    assert set(seconds["values"]) == computed
+
+
 def test_further_columns_are_taken_in():
     seen = programs.branched()
     uid = seen.recorded.ops[0].uid

@@ -63,6 +63,7 @@ export class List {
     for (let row = first; row < last; row++) {
       const line = made("div", { class: "row", role: "option" });
       line.dataset.row = row;
+      line.id = `${this.host.id}-${row}`;
       line.style.top = `${row * HEIGHT}px`;
       const lit = this.lit.has(row);
       line.classList.toggle("lit", lit);
@@ -72,6 +73,9 @@ export class List {
       rows.push(line);
     }
     this.area.replaceChildren(...rows);
+    const active = rows.find((line) => Number(line.dataset.row) === this.cursor);
+    if (active) this.host.setAttribute("aria-activedescendant", active.id);
+    else this.host.removeAttribute("aria-activedescendant");
   }
 
   clicked(event) {

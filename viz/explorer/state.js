@@ -16,6 +16,9 @@ const PLAIN = {
   theme: "",
 };
 
+/** Entries of a list that the address keeps. */
+const KEPT = 100;
+
 /** A store: `set` changes fields and tells the listeners which. */
 export class State {
   constructor(defaults) {
@@ -48,7 +51,8 @@ export class State {
     const parts = [];
     for (const [key, value] of Object.entries(this.plain)) {
       if (String(this[key]) === String(value)) continue;
-      const text = Array.isArray(this[key]) ? this[key].map(escaped).join(".") : escaped(this[key]);
+      const list = Array.isArray(this[key]) ? this[key].slice(0, KEPT) : [this[key]];
+      const text = list.map(escaped).join(".");
       parts.push(`${key}=${text}`);
     }
     return parts.join("&");

@@ -2,7 +2,7 @@
 import { themeColours } from "./colours.js";
 import { made } from "./dom.js";
 import { List } from "./list.js";
-import { sizeText } from "./program.js";
+import { numberText, sizeText } from "./program.js";
 
 export class StepsPane {
   constructor(host, program, state) {
@@ -13,7 +13,11 @@ export class StepsPane {
       host.replaceChildren(made("p", { class: "empty" }, why));
       return;
     }
-    this.most = this.steps.reduce((most, step) => Math.max(most, step.work), 1);
+    const times = program.columns.find(({ name }) => name === "seconds");
+    const seconds = new Map(times?.values.map((value, k) => [value, times.numbers[k]]));
+    this.sizes = this.steps.map((step) => (times ? seconds.get(step.values[0]) ?? 0 : step.work));
+    this.words = times ? (size) => `${numberText(size * 1e6)} µs` : (size) => `about ${sizeText(size)} or operations`;
+    this.most = this.sizes.reduce((most, size) => Math.max(most, size), 1e-12);
     this.list = new List(host, {
       label: "Steps of the native program",
       fill: (line, row) => this.fill(line, this.steps[row], row),
@@ -26,8 +30,8 @@ export class StepsPane {
     const { program } = this;
     const ops = step.values.map((value) => program.text("op", value)).join(" ");
     const name = step.kernel === null ? step.kind : program.machine.kernels[step.kernel].name;
-    const bar = made("span", { class: "bar", title: `about ${sizeText(step.work)} or operations` });
-    bar.style.setProperty("--part", step.work / this.most);
+    const bar = made("span", { class: "bar", title: this.words(this.sizes[row]) });
+    bar.style.setProperty("--part", this.sizes[row] / this.most);
     line.append(
       made("span", { class: "gutter" }, String(row)),
       made("span", { class: `kind ${step.kind}` }, name),
@@ -123,7 +127,7 @@ export class MemoryPane {
 
   drawCurve(c, colours, w, h) {
     const curve = this.curve;
-    const most = Math.max(...curve, 1);
+    const most = curve.reduce((a, b) => Math.max(a, b), 1);
     c.beginPath();
     c.moveTo(0, h);
     curve.forEach((bytes, step) => {
