@@ -177,10 +177,11 @@ def _sources(graphs: Iterable[Any]) -> dict[str, dict[str, Any]]:
     first: the number of the first line.
     """
     used: dict[str, list[int]] = {}
-    for node in {id(n): n for n in _nodes(graphs)}.values():
-        place = node["loc"]
-        if place is not None and place["line"] is not None and _is_users(place["file"]):
+    places = (node["loc"] for node in {id(n): n for n in _nodes(graphs)}.values())
+    for place in places:
+        if place is not None and place["line"] is not None:
             used.setdefault(place["file"], []).append(place["line"])
+    used = {file: numbers for file, numbers in used.items() if _is_users(file)}
     found = {}
     for file, numbers in sorted(used.items(), key=lambda row: (-len(row[1]), row[0])):
         lines = [line.rstrip("\r\n") for line in linecache.getlines(file)]
