@@ -45,6 +45,7 @@ class Pictures:
         engine: str = "auto",
         overlay: str | None = None,
         fold: bool | None = None,
+        cluster: str = "scope",
         prefix: str = "",
     ) -> str:
         """The picture of a stage as SVG; by default of "dce", before the kernels.
@@ -54,8 +55,9 @@ class Pictures:
         overlay: shades the values by "time" (of their kernels, of the optimized stage
         by default), "bytes", "range", "nan" (of their numbers) or "path" (the longest
         chain). ValueError for another name. fold: draws equal blocks that follow each
-        other once; by default in graphs of more than 100 values. prefix: of all ids; by
-        default it is made from the graph.
+        other once; by default in graphs of more than 100 values. cluster: what frames
+        are around: the values of one "scope", "function" or "kernel". prefix: of all
+        ids; by default it is made from the graph.
         """
         from tapec.viz.svg import render
 
@@ -63,7 +65,9 @@ class Pictures:
         graph = self.graph(stage)
         for uid, found in self._measures(stage, overlay).items():
             _put(graph, uid, found)
-        text = render(graph, engine, overlay=overlay, fold=fold, prefix=prefix)
+        text = render(
+            graph, engine, overlay=overlay, fold=fold, cluster=cluster, prefix=prefix
+        )
         return _written(path, text)
 
     def _measures(self, stage: str, overlay: str | None) -> dict[int, dict[str, float]]:

@@ -20,14 +20,15 @@ class Picture:
     """One drawing. The scene says what, the layout where, the theme how.
 
     title: above it. ids: begins the ids of its nodes, markers: those of the arrow tips.
-    marks: beside the boxes, by uid. The place `x`, `y` is for the sheet to choose.
+    marks: beside the boxes, by uid. cluster: what frames are around. The place `x`, `y`
+    is for the sheet to choose.
     """
 
     x = y = 0.0
 
     def __init__(
         self, scene: Scene, layout: Layout, title: str, ids: str, markers: str,
-        marks: Mapping[int, str],
+        marks: Mapping[int, str], cluster: str,
     ) -> None:  # fmt: skip
         self.scene = scene
         self.layout = layout
@@ -35,6 +36,7 @@ class Picture:
         self.ids = ids
         self.markers = markers
         self.marks = marks
+        self.cluster = cluster
         self.results = set(scene.graph["results"])
         self.overlay = scene.overlay
         title_width = 48.0 + 10.0 * len(title)
@@ -50,7 +52,7 @@ class Picture:
             *self.header(),
             f'<g transform="translate({number(self.x + shift)} '
             f'{number(self.y + self.head)})">',
-            *map(frame, frames_of(self.scene, self.layout)),
+            *map(frame, frames_of(self.scene, self.layout, self.cluster)),
             *self.axes(),
             *map(self.edge, range(len(self.scene.edges))),
             *map(self.node, self.scene.items.values()),

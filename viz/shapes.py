@@ -26,7 +26,7 @@ def frame(frame: Frame) -> str:
         f'<g class="scope"><rect x="{number(box.left)}" y="{number(box.top)}" '
         f'width="{number(box.width)}" height="{number(box.height)}" rx="8"/>'
         f'<text x="{number(box.left + 8)}" y="{number(box.top + 12)}">'
-        f"{clean(short(frame.scope.rpartition('/')[2], 20))}</text></g>"
+        f"{clean(short(frame.path.rpartition('/')[2], 20))}</text></g>"
     )
 
 

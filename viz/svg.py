@@ -34,6 +34,7 @@ def render(
     *,
     overlay: str | None = None,
     fold: bool | None = None,
+    cluster: str = "scope",
     timeout: float = 5.0,
     prefix: str = "",
 ) -> str:
@@ -45,6 +46,7 @@ def render(
     overlay: facts to shade the values by, see `viz.overlay`.
     fold: draws one of the equal blocks that follow each other, see `viz.folding`; by
         default in graphs of more than 100 values.
+    cluster: what frames are around: values of one "scope", "function" or "kernel".
     prefix: begins all ids; by default it is made from the graph.
     """
     prefix = prefix or prefix_of(validate(graph))
@@ -53,13 +55,13 @@ def render(
     marks = {uid: f"×{count}" for uid, count in times.items()} | marks
     scene = scene_of(shown, overlay)
     layout, note = laid_out(scene, engine, timeout)
-    pictures = [Picture(scene, layout, graph["name"], prefix, prefix, marks)]
+    pictures = [Picture(scene, layout, graph["name"], prefix, prefix, marks, cluster)]
     for body in bodies:
         inner = scene_of(body.graph)
         layout, more = laid_out(inner, engine, timeout)
         note = note or more
         title, ids = f"{body.letter}: {body.title}", f"{prefix}-{body.letter}"
-        pictures.append(Picture(inner, layout, title, ids, prefix, body.marks))
+        pictures.append(Picture(inner, layout, title, ids, prefix, body.marks, cluster))
     return Sheet(pictures, prefix, note).text()
 
 
