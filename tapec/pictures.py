@@ -54,10 +54,12 @@ class Pictures:
         "graphviz" (as a package), "dot" (the program on the PATH) or "mirror".
         overlay: shades the values by "time" (of their kernels, of the optimized stage
         by default), "bytes", "range", "nan" (of their numbers) or "path" (the longest
-        chain). ValueError for another name. fold: draws equal blocks that follow each
-        other once; by default in graphs of more than 100 values. cluster: what frames
-        are around: the values of one "scope", "function" or "kernel". prefix: of all
-        ids; by default it is made from the graph.
+        chain), or those around the value %7 by "upstream:7", "downstream:7" or
+        "dominators:7". ValueError for another name.
+        fold: draws equal blocks that follow each other once; by default in graphs of
+        more than 100 values. cluster: what frames are around: the values of one
+        "scope", "function" or "kernel". prefix: of all ids; by default it is made from
+        the graph.
         """
         from tapec.viz.svg import render
 

@@ -5,6 +5,10 @@ bytes    how large it is
 range    how large its numbers are            (measures `min`, `max`)
 nan      where NaN or infinity comes from     (measures `nan`, `inf`)
 path     the longest chain of operations
+
+and, of the value %7 of the graph: "upstream:7", what it was computed from;
+"downstream:7", what is computed from it; "dominators:7", what every path to it goes
+through.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tapec.viz.analyses import critical_path
+from tapec.viz.analyses import critical_path, dominators, downstream, upstream
 from tapec.viz.graph import Graph, Node
 from tapec.viz.label import size_text
 from tapec.viz.networkx import to_networkx
@@ -34,9 +38,32 @@ class Overlay(NamedTuple):
 
 def overlay_of(name: str, graph: Graph) -> Overlay:
     """The overlay `name` of a graph whose kernels are opened."""
+    kind, colon, uid = name.partition(":")
+    if colon and kind in AROUND and uid.isdigit():
+        return _around(graph, kind, int(uid))
     if name not in OVERLAYS:
-        raise ValueError(f"no overlay {name!r}; there are {', '.join(OVERLAYS)}")
+        named = [*OVERLAYS, *(f"{kind}:UID" for kind in AROUND)]
+        raise ValueError(f"no overlay {name!r}; there are {', '.join(named)}")
     return OVERLAYS[name](graph)
+
+
+AROUND = {
+    "upstream": upstream,
+    "downstream": downstream,
+    "dominators": dominators,
+}
+"""Sets of values around one, by the name before the colon."""
+
+
+def _around(graph: Graph, kind: str, uid: int) -> Overlay:
+    """The value itself has the darkest shade."""
+    whole = to_networkx(graph)
+    if uid not in whole:
+        raise ValueError(f"no value %{uid} in this graph")
+    found = AROUND[kind](whole, uid)
+    shade = {other: STEPS - 1 if other == uid else STEPS // 2 for other in found}
+    ends = "", f"{kind} of %{uid}: {len(shade)} values"
+    return Overlay(kind, shade, {}, ends)
 
 
 def _measured(graph: Graph, *names: str) -> list[Node]:

@@ -12,7 +12,7 @@ import tapec
 from tapec.viz.analyses import critical_path, dominators, downstream, upstream
 from tapec.viz.graph import from_function
 from tapec.viz.networkx import to_networkx
-from tapec.viz.overlay import OVERLAYS, overlay_of
+from tapec.viz.overlay import AROUND, OVERLAYS, overlay_of
 from tapec.viz.svg import render
 from tapec.viz.theme import STEPS
 
@@ -114,6 +114,23 @@ def test_unknown():
         ValueError, match=f"no overlay 'heat'; .* {', '.join(OVERLAYS)}"
     ):
         render(from_function(mlp()), overlay="heat")
+
+
+@pytest.mark.parametrize("kind", AROUND)
+def test_around_a_value(kind):
+    graph = from_function(mlp())
+    uid = graph["nodes"][len(graph["nodes"]) // 2]["uid"]
+    found = overlay_of(f"{kind}:{uid}", graph).shade
+    assert set(found) == set(AROUND[kind](to_networkx(graph), uid))
+    assert found[uid] == STEPS - 1
+    assert f"{kind} of %{uid}: {len(found)} values" in render(
+        graph, "mirror", overlay=f"{kind}:{uid}"
+    )
+
+
+def test_around_no_value():
+    with pytest.raises(ValueError, match="no value %9999"):
+        overlay_of("upstream:9999", from_function(mlp()))
 
 
 # --- analyses -----------------------------------------------------------------------
