@@ -7,6 +7,18 @@ from functools import cache
 import numpy as np
 
 import tapec
+from tapec.documents import kernels_by_stage
+from tapec.viz.graph import Memo, from_function
+
+PAGES = ("softmax", "rolled", "tiled", "branched", "with_nan", "layers", "looping")
+
+
+def graphs_of(seen):
+    memo = Memo()
+    return [
+        from_function(stage.function, placed=placed, memo=memo)
+        for stage, placed in zip(seen.log, kernels_by_stage(seen.log), strict=True)
+    ]
 
 
 def loss(w, b, x, y):
