@@ -10,12 +10,12 @@ add_pass(my_pass)              of every function from now on
 from __future__ import annotations
 
 import difflib
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tapec.errors import TapecError
 from tapec.ir import Function
+from tapec.locks import lock
 from tapec.passes import pipeline
 from tapec.verify import verify
 
@@ -119,7 +119,7 @@ def made(passes: Iterable[Any]) -> tuple[CustomPass, ...]:
 # --- for every function ---------------------------------------------------------
 
 _added: tuple[CustomPass, ...] = ()
-_lock = threading.Lock()
+_lock = lock()
 _listeners: list[Callable[[], object]] = []
 
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import ast
 import difflib
-import gc
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from inspect import signature
 from typing import Any, NamedTuple
 
 from tapec.ir import Function
+from tapec.locks import collector_off
 from tapec.verify import verify
 
 __all__ = [
@@ -146,7 +145,7 @@ def run(
         step = Pass(each) if isinstance(each, str) else each
         before = fn
         try:
-            with _collector_off():
+            with collector_off():
                 fn = step(fn)
         except Exception as error:
             error.add_note(f"in the pass {step}, on @{before.name}")
@@ -156,19 +155,6 @@ def run(
         if observe is not None:
             observe(str(step), before, fn)
     return fn
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Passes make many objects and no cycles: collecting would triple their time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def parse_passes(text: str) -> list[Pass]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec import containers, log
+from tapec import containers, locks, log
 from tapec.compiler import Interpreted, compile
 from tapec.containers import PLAIN, Static
 from tapec.direct import Entries
@@ -130,7 +129,7 @@ class Compiled(Called):
         self.passes = made(passes)
         self._versions: dict[Any, list[Version]] = {}
         self._log: list[str] = []
-        self._lock = threading.RLock()
+        self._lock = locks.lock()
         self._gave_up = False
         self._entries = Entries(Compiled.__call__)
         with _every_lock:
@@ -294,7 +293,7 @@ class Compiled(Called):
 
 
 _every: weakref.WeakSet[Compiled] = weakref.WeakSet()
-_every_lock = threading.Lock()
+_every_lock = locks.lock()
 
 
 def _forget_versions() -> None:

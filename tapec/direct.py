@@ -7,7 +7,6 @@ as arguments, dataclasses, tensors) is called through Python.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapec.containers import Static, Structure, flatten
+from tapec.locks import lock
 from tapec.native.abi import AVAILABLE, offset_of
 from tapec.native.callable import use
 from tapec.native.forms import (
@@ -56,7 +56,7 @@ class Entries:
         self._python = python
         self._made: dict[Any, Any] = {}
         self._used: list[Any] = []
-        self._lock = threading.Lock()
+        self._lock = lock()
 
     def answer(self, thing: Any, version: Version, key: Any) -> None:
         """Let emitted code answer calls of `thing` like this one, if it can.

@@ -7,7 +7,6 @@ linear part is a program of its own and computes nothing of the function again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
 from tapec import containers
@@ -17,6 +16,7 @@ from tapec.compiler import compile
 from tapec.errors import ShapeError
 from tapec.forward import directions, push, recording
 from tapec.ir import ArrayType, Function, Value
+from tapec.locks import cached_property
 from tapec.ops.cast import copy
 from tapec.ops.const import const
 from tapec.passes.rules import filled

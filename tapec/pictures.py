@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapec.documents import Columns, document, kernels_by_stage
 from tapec.ir import Function
-from tapec.tracing import collector_off
+from tapec.locks import collector_off
 
 if TYPE_CHECKING:
     from tapec.inspect import Stage

@@ -8,14 +8,13 @@ key by place; those that turn out to vary become inputs of the program.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec import compiler, log, recording, shared
+from tapec import compiler, locks, log, recording, shared
 from tapec.interpret import evaluate
 from tapec.ir import Function, Value, exact, substitute
 from tapec.passes.extensions import added
@@ -36,7 +35,7 @@ Build = Callable[[Function], tuple[Function, Any]]
 
 LIMIT = 1024
 _entries: OrderedDict[Any, Entry] = OrderedDict()
-_lock = threading.RLock()
+_lock = locks.lock()
 stats = {"hits": 0, "misses": 0, "compiled": 0}
 """How often programs were found, made, and compiled, since the process started."""
 
@@ -88,24 +87,25 @@ class Entry:
     def __init__(self, literals: list[Array]) -> None:
         self._varying = Varying(literals)
         self._met = 0
-        self._function: Function | None = None
-        self._info: Any = None
+        self._made: tuple[Any, Function, Any] | None = None
         self._program: Any = None
-        self._lock = threading.RLock()
+        self._lock = locks.lock()
 
     def prepare(self, fn: Function, literals: list[Array], build: Build) -> Ready:
         """The program for `fn`, an instance of this structure."""
         with self._lock:
-            if self._varying.admit(literals):
-                self._function = self._program = None
+            self._varying.admit(literals)
             groups = self._varying.groups
-            if self._function is None:
-                self._function, self._info = build(_open(fn, groups))
+            # Whoever was here before may have been interrupted, or left by a fork.
+            if self._made is None or self._made[0] is not groups:
+                self._program = None
+                self._made = (groups, *build(_open(fn, groups)))
+            _, function, info = self._made
             self._met += 1
             if self._program is None:
-                self._program = _program(self._function, self._met > 1)
+                self._program = _program(function, self._met > 1)
             given = [literals[group[0]] for group in groups]
-            return Ready(self._function, self._program, self._info, given)
+            return Ready(function, self._program, info, given)
 
     def still_gives(self, ready: Ready | None) -> bool:
         """Whether what was prepared before is what `prepare` would answer again."""

@@ -8,7 +8,6 @@ table of each one's program.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapec.ir import Function, with_sizes
+from tapec.locks import lock
 from tapec.ops.const import with_constants
 from tapec.passes.lengths.general import General, general
 from tapec.passes.lengths.lift import lifted, literals
@@ -27,7 +27,7 @@ Optimized = Callable[[Function], Function]
 
 LIMIT = 256
 _entries: OrderedDict[Any, Entry] = OrderedDict()
-_lock = threading.RLock()
+_lock = lock()
 stats = {"compiled": 0, "shared": 0}
 """How many of these programs were compiled, and how many found."""
 
@@ -110,8 +110,8 @@ class Varying:
             alike.setdefault((first[i].tobytes(), first[i].dtype), []).append(i)
         self.groups = list(alike.values())
 
-    def admit(self, now: Sequence[Array]) -> bool:
-        """Whether there are other inputs after these numbers: then for good."""
+    def admit(self, now: Sequence[Array]) -> None:
+        """Note these numbers: `groups` is another list from then on if it has to be."""
         old = {i: n for n, group in enumerate(self.groups) for i in group}
         alike: dict[Hashable, list[int]] = {}
         for i, (a, b) in enumerate(zip(self._first, now, strict=True)):
@@ -120,9 +120,8 @@ class Varying:
                 key = old.get(i, (before, a.dtype)), found
                 alike.setdefault(key, []).append(i)
         groups = list(alike.values())
-        changed = groups != self.groups
-        self.groups = groups
-        return changed
+        if groups != self.groups:
+            self.groups = groups
 
 
 class Entry:
@@ -133,19 +132,18 @@ class Entry:
         now = _numbers(found.function)
         counts = [i for i, x in enumerate(now) if _is_count(x, found.sizes)]
         self._varying = Varying(now, counts)
-        self._optimized: Function | None = None
-        self._inputs: list[int] = []
+        self._made: tuple[Any, Function, list[int]] | None = None
         self._kernels: Any = None
         self._refused = False
-        self._lock = threading.RLock()
+        self._lock = lock()
 
     def program(self, found: General, optimized: Optimized | None) -> Shared | None:
         """The program for the lengths of one recording, see `program`."""
         now = _numbers(found.function)
         with self._lock:
-            if self._varying.admit(now):
-                self._optimized = None
-            fresh = self._optimized is None
+            self._varying.admit(now)
+            # Whoever was here before may have been interrupted, or left by a fork.
+            fresh = self._made is None or self._made[0] is not self._varying.groups
             if self._refused or (fresh and optimized is None):
                 return None
             try:
@@ -162,21 +160,22 @@ class Entry:
         from tapec.native.cache import kernels_for
 
         numbers = list(literals(self._function))
-        groups = enumerate(self._varying.groups)
-        chosen = {numbers[i]: n for n, group in groups for i in group}
-        fn, self._inputs = lifted(self._function, chosen)
+        groups = self._varying.groups
+        chosen = {numbers[i]: n for n, group in enumerate(groups) for i in group}
+        fn, inputs = lifted(self._function, chosen)
         fn = optimized(fn)
         ops = [op for op in fn.ops if op.prim.name != "assign"]
         fn = fn.with_(ops=ops, results=fn.outputs)
         self._kernels = kernels_for(_kernel_bodies(fn))  # as long as this is known
-        self._optimized = fn
+        self._made = groups, fn, inputs
 
     def _at(self, found: General, now: Sequence[Array]) -> Any:
         from tapec.native.program import Program
 
-        assert self._optimized is not None
-        fn = with_sizes(self._optimized, found.sizes, kernels=True)
-        given = [now[self._varying.groups[n][0]] for n in self._inputs]
+        assert self._made is not None
+        groups, optimized, inputs = self._made
+        fn = with_sizes(optimized, found.sizes, kernels=True)
+        given = [now[groups[n][0]] for n in inputs]
         arrays = [*found.tables, *given]
         params = fn.params[len(fn.params) - len(arrays) :]
         return Program(with_constants(fn, dict(zip(params, arrays, strict=True))))

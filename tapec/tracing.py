@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +15,7 @@ from tapec.captures import Bindings, function_code
 from tapec.errors import UnsupportedError, at
 from tapec.generators import Generators
 from tapec.ir import Function
+from tapec.locks import collector_off
 from tapec.operators import Operators
 from tapec.ops.const import with_constants
 from tapec.ops.effects import assign
@@ -53,18 +52,6 @@ class Traced:
         self.bindings = bindings
         self.assigned = assigned
         self.refused = refused
-
-
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """Tracing makes many objects and no garbage cycles: 2.5-4x faster without gc."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def trace(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from tapec.errors import ShapeError
 from tapec.ir import ArrayType
+from tapec.locks import waited_for
 from tapec.operators import PLAIN, Operators, looked
 from tapec.ops.cast import stop_gradient
 from tapec.recording import Array, Recording, Trace, isolated, state
@@ -17,7 +17,7 @@ from tapec.tensor import Tensor, apply_function, apply_ufunc, as_tensor
 
 __all__ = ["Variable", "commit", "constant"]
 
-_commit_lock = threading.Lock()
+_commit_lock = waited_for()
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None) -> Tensor:

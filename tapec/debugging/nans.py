@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from tapec.debugging.values import range_of, shape_of
 from tapec.errors import excerpt
 from tapec.interpret import Observer, apply, observed
 from tapec.ir import Function, Value
+from tapec.locks import cached_property
 from tapec.ops.cast import copy
 from tapec.ops.const import const
 

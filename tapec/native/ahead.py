@@ -34,4 +34,6 @@ class Ahead(Generic[T]):
         self._thread.join()
         if self._error is not None:
             raise self._error
+        if not self._found:  # the thread was left behind: this is a forked process
+            self._found.append(self._work())
         return self._found[0]

@@ -9,7 +9,6 @@ another allocator; ours keeps a few blocks, and aligns them to cache lines.
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tapec.ir import ArrayType
+from tapec.locks import lock
 from tapec.native import abi, engine, platform
 from tapec.native.blocks_code import FIRST, KEPT, LARGE, emit
 from tapec.native.entry_arrays import arrays
@@ -88,7 +88,7 @@ def empty_for(type_: ArrayType) -> Callable[..., Array]:
     return np.empty if kept is None else kept.empty
 
 
-_lock = threading.Lock()
+_lock = lock()
 
 
 def blocks() -> Blocks | None:

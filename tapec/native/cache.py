@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from tapec.ir import Function, Value
+from tapec.locks import cached_property, lock
 from tapec.native import engine
 from tapec.native.ahead import Ahead
 from tapec.native.split import split_of
@@ -94,7 +94,7 @@ def _split_names(body: Function, name: str) -> tuple[str, str]:
 
 
 _known = WeakValueDictionary()
-_lock = threading.RLock()
+_lock = lock()
 
 
 def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:

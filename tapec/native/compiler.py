@@ -2,6 +2,7 @@
 
 llvmlite lets one thread into LLVM at a time. Modules of different contexts have nothing
 in common, so the two long calls are made without its lock, and several threads compile.
+Forks wait for both: LLVM has locks of its own, which nobody frees in the new process.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite.binding import ffi
 
 from tapec import log
+from tapec.locks import cached_property, waited_for
 from tapec.native import platform
 
 __all__ = ["Compiler", "compiler", "target_machine"]
@@ -48,8 +50,21 @@ def _unlocked() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return made[0], made[1]
 
 
+def _watch(library: Any) -> None:
+    """Let forks wait for the lock of llvmlite, where it can be found."""
+    inner = getattr(getattr(library, "_lock", None), "_lock", None)
+    if inner is not None:
+        waited_for(inner)
+
+
+_watch(ffi.lib)  # before any compiler: without it nobody gives one something to do
+
+
 class Compiler:
     """What one thread compiles with."""
+
+    def __init__(self) -> None:
+        self._calls = waited_for()
 
     @cached_property
     def _machine(self) -> Any:
@@ -66,7 +81,7 @@ class Compiler:
         start = time.perf_counter()
         module = self.optimized(text)
         middle = time.perf_counter()
-        code = _object(self._machine, module)
+        code = self._object(self._machine, module)
         end = time.perf_counter()
         log.event(
             "passes", "llvm", text=len(text), optimized_ms=1e3 * (middle - start),
@@ -76,11 +91,11 @@ class Compiler:
 
     def finished(self, text: str) -> bytes:
         """The same for text that no pass would make faster."""
-        return _object(self._machine, _parsed(text))
+        return self._object(self._machine, _parsed(text))
 
     def plain(self, text: str) -> bytes:
         """The same without optimization, seven times faster."""
-        return _object(self._plain_machine, _parsed(text))
+        return self._object(self._plain_machine, _parsed(text))
 
     def texts(self, text: str) -> tuple[str, str]:
         """Optimized LLVM IR, and assembly."""
@@ -101,25 +116,27 @@ class Compiler:
         options.loop_unrolling = False
         builder = llvm.create_pass_builder(self._machine, options)
         run, _ = _unlocked()
-        run(builder.getModulePassManager(), module, builder)
+        manager = builder.getModulePassManager()
+        with self._calls:
+            run(manager, module, builder)
         return module
+
+    def _object(self, machine: Any, module: Any) -> bytes:
+        _, emit = _unlocked()
+        with ffi.OutputString() as problem:
+            with self._calls:
+                memory = emit(machine, module, 1, problem)
+            if not memory:
+                raise RuntimeError(str(problem))
+        try:
+            start = ffi.lib.LLVMPY_GetBufferStart(memory)
+            return ctypes.string_at(start, ffi.lib.LLVMPY_GetBufferSize(memory))
+        finally:
+            ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
 
 
 def _parsed(text: str) -> Any:
     return llvm.parse_assembly(text, llvm.create_context())
-
-
-def _object(machine: Any, module: Any) -> bytes:
-    _, emit = _unlocked()
-    with ffi.OutputString() as problem:
-        memory = emit(machine, module, 1, problem)
-        if not memory:
-            raise RuntimeError(str(problem))
-    try:
-        start = ffi.lib.LLVMPY_GetBufferStart(memory)
-        return ctypes.string_at(start, ffi.lib.LLVMPY_GetBufferSize(memory))
-    finally:
-        ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
 
 
 _idle: list[Compiler] = []

@@ -17,12 +17,12 @@ argument its dtype object, number of axes, and extents' address.
 from __future__ import annotations
 
 import ctypes
-import threading
 from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
 
+from tapec.locks import lock
 from tapec.native import engine, interrupts
 from tapec.native.ahead import Ahead
 from tapec.native.platform import HEADERS
@@ -56,7 +56,7 @@ class Driver:
         interrupts.watch(library.address("set_main"))
 
 
-_lock = threading.Lock()
+_lock = lock()
 
 
 def driver() -> Driver:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import itertools
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -17,12 +16,13 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from tapec.locks import lock
 from tapec.native.compiler import compiler, target_machine
 from tapec.native.objects import object_code
 
 __all__ = ["Library", "compile_module", "compiled", "new_module", "texts_of"]
 
-_lock = threading.RLock()
+_lock = lock()
 _numbers = itertools.count()
 
 

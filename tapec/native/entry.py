@@ -15,13 +15,13 @@ made for the next.
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from tapec.locks import lock
 from tapec.native import abi, engine
 from tapec.native.blocks import blocks
 from tapec.native.driver import driver
@@ -226,7 +226,7 @@ class _Emitter:
 
 
 _libraries: WeakValueDictionary[str, engine.Library] = WeakValueDictionary()
-_lock = threading.Lock()
+_lock = lock()
 
 
 def _compiled(module: Any) -> engine.Library:

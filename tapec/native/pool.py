@@ -10,9 +10,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import threading
 from functools import lru_cache
 
+from tapec.locks import lock
 from tapec.native import engine, platform
 from tapec.native.pool_code import emit
 from tapec.native.pool_state import CONDITION, LINE, LINES, MUTEX, TURN, State
@@ -66,7 +66,7 @@ class Pool:
         return int(ctypes.c_int64.from_address(where).value)
 
 
-_lock = threading.Lock()
+_lock = lock()
 
 
 def pool() -> Pool:

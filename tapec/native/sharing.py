@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tapec.ir import ArrayType, Value
+from tapec.locks import cached_property
 from tapec.native.plan import Plan
 from tapec.native.pool import pool
 from tapec.native.pool_state import Row

@@ -9,7 +9,6 @@ values live, the numbers of library calls) is a table, made when sizes are met f
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapec.ir import Dim, Function, sizes_of, with_sizes
+from tapec.locks import lock
 
 if TYPE_CHECKING:
     from tapec.native.program import Program
@@ -38,10 +38,10 @@ class Idle(list[Any]):
     others: those of all sizes; where the last call is longest ago they are given up.
     """
 
-    def __init__(self, others: OrderedDict[int, Idle], lock: threading.Lock) -> None:
+    def __init__(self, others: OrderedDict[int, Idle], held: Any) -> None:
         super().__init__()
         self._others = others
-        self._lock = lock
+        self._lock = held
 
     def append(self, frame: Any) -> None:
         super().append(frame)
@@ -74,7 +74,7 @@ class Sized:
                     self._where.setdefault(d.name, (number, axis))
         self._places = tuple(self._where.values())
         self._large: OrderedDict[int, Idle] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = lock()
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
         """Run on arrays of the parameters' dtypes and shapes, of any layout."""

@@ -6,10 +6,11 @@ Those with a native form are not needed to trace and compile: their loops are kn
 from __future__ import annotations
 
 import sys
-from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from tapec.locks import cached_property
 
 __all__ = ["LOOPS", "Later", "sp"]
 

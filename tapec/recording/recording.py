@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from tapec.ir import (
     asked,
     substitute,
 )
+from tapec.locks import lock
 from tapec.ops.const import const
 from tapec.recording.current import make_current, state
 from tapec.recording.literals import literal_of
@@ -90,8 +90,8 @@ class Recording:
         self.reads: list[tuple[int, Any, Value]] = []
         self.looks: list[Look] = []
         self.home = state.__dict__
-        self.lock = threading.RLock()
-        self._life = threading.RLock()  # never held while waiting for anything
+        self.lock = lock()
+        self._life = lock()  # never held while waiting for anything
         self.meta: Meta | None = None
         self.plans = getattr(asked.get(), "plans", PLANS)
         self.step: Step | None = None

@@ -21,8 +21,11 @@ from tapec.text import parse
 from tapec.verify import verify
 
 SIZE = 3
-LOOPED = {"flatnonzero", "fused"}
-"""Those that are applied to one element after the other, for some operands at least."""
+LOOPED = {"flatnonzero", "fused", "tile"}
+"""Those that are applied to one element after the other, for some operands at least.
+
+`fused` and `tile` are made by passes that come after this one.
+"""
 
 
 def samples():
