@@ -78,10 +78,14 @@ class Pictures:
             rows = self.profile().rows
             return {row.uid: {"seconds": row.seconds} for row in rows}
         if overlay in ("range", "nan"):
-            from tapec.debugging.values import extremes
+            from tapec.measuring import measures
 
             found = self.values(stage=stage)
-            return {uid: of for uid, x in found.items() if (of := extremes(x))}
+            return {
+                uid: {k: v for k, v in measures(x).items() if k != "spread"}
+                for uid, x in found.items()
+                if not isinstance(x, tuple)
+            }
         return {}
 
     def values(self, *arrays: Any, stage: str = "recorded") -> dict[int, Any]:

@@ -111,11 +111,7 @@ def _bytes(graph: Graph) -> Overlay:
 def _range(graph: Graph) -> Overlay:
     """The shade is that of the largest magnitude, on a logarithmic scale."""
     nodes = _measured(graph, "min", "max")
-    largest = {
-        n["uid"]: max(abs(n["measures"]["min"]), abs(n["measures"]["max"]))
-        for n in nodes
-        if not math.isnan(n["measures"]["min"])
-    }
+    largest = {n["uid"]: largest_of(n["measures"]) for n in nodes}
     finite = [math.log10(v) for v in largest.values() if 0.0 < v < math.inf]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
     step = (high - low) / (STEPS - 1) or 1.0
@@ -131,6 +127,13 @@ def _range(graph: Graph) -> Overlay:
     }
     ends = f"{10**low:.3g}", f"{10**high:.3g}"
     return Overlay("range", {u: shade(v) for u, v in largest.items()}, text, ends)
+
+
+def largest_of(measures: Mapping[str, float]) -> float:
+    """The largest magnitude; `min` and `max` are those of the finite numbers."""
+    if measures.get("inf"):
+        return math.inf
+    return max(abs(measures["min"]), abs(measures["max"]))
 
 
 def _nan(graph: Graph) -> Overlay:

@@ -10,15 +10,7 @@ import numpy as np
 from tapec.interpret import Observer, apply, evaluate, observed
 from tapec.ir import DTYPE_NAMES, Function, Value, is_dynamic, sizes_of, with_sizes
 
-__all__ = [
-    "at_sizes",
-    "bars",
-    "extremes",
-    "number",
-    "range_of",
-    "shape_of",
-    "values_of",
-]
+__all__ = ["at_sizes", "bars", "number", "range_of", "shape_of", "values_of"]
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -56,24 +48,6 @@ class _Keeper(Observer):
 
     def leave(self, fn: Function) -> None:
         self._depth -= 1
-
-
-def extremes(x: Any) -> dict[str, float]:
-    """`min`, `max` (magnitudes of complex numbers), and how many are `nan`, `inf`.
-
-    Empty for what has no numbers.
-    """
-    a = np.asarray(x) if not isinstance(x, tuple) else np.empty(0)
-    if not a.size or a.dtype.kind not in "fciu":
-        return {}
-    size = np.abs(a) if a.dtype.kind == "c" else a
-    known = size[~np.isnan(size)]
-    return {
-        "min": float(known.min()) if known.size else np.nan,
-        "max": float(known.max()) if known.size else np.nan,
-        "nan": int(a.size - known.size),
-        "inf": int(np.isinf(size).sum()),
-    }
 
 
 # --- as text --------------------------------------------------------------------
@@ -123,8 +97,14 @@ def bars(x: Any, width: int = 12) -> str:
     if a.dtype.kind not in "fiu" or a.size < 2:
         return ""
     finite = a[np.isfinite(a)].astype(np.float64)
-    if finite.size == 0 or not np.isfinite(np.ptp(finite)) or not np.ptp(finite):
+    if finite.size == 0:
         return ""
-    counts, _ = np.histogram(finite, width)
+    with np.errstate(over="ignore"):
+        least, reach = finite.min(), np.ptp(finite)
+    if not np.finfo(np.float64).tiny * width <= reach <= np.finfo(np.float64).max:
+        return ""  # too narrow, or too wide, to be divided
+    counts = np.bincount(
+        np.minimum((finite - least) / reach * width, width - 1).astype(int)
+    )
     heights = np.ceil(counts / counts.max() * (len(BARS) - 1)).astype(int)
     return "".join(BARS[h] for h in heights)

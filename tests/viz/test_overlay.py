@@ -9,6 +9,7 @@ import pytest
 from samples import mlp, small_gradient
 
 import tapec
+from tapec.debugging.values import bars
 from tapec.viz.analyses import critical_path, dominators, downstream, upstream
 from tapec.viz.graph import from_function
 from tapec.viz.networkx import to_networkx
@@ -67,7 +68,7 @@ def test_range_and_nan():
     graph = measured(
         v0={"min": 0.0, "max": 1.0, "nan": 0, "inf": 0},
         v1={"min": -1e6, "max": 1.0, "nan": 3, "inf": 0},
-        v2={"min": 0.0, "max": np.inf, "nan": 1, "inf": 2},
+        v2={"min": 0.0, "max": 5.0, "nan": 1, "inf": 2},
     )
     overlay = overlay_of("range", graph)
     assert overlay.shade == {0: 0, 1: STEPS - 1, 2: STEPS - 1}
@@ -167,3 +168,12 @@ def test_reachability():
     for other in graph:
         assert (other in upstream(graph, uid)) == nx.has_path(graph, other, uid)
         assert (other in downstream(graph, uid)) == nx.has_path(graph, uid, other)
+
+
+@pytest.mark.parametrize(
+    "x", [[1.0, 1.0 + 1e-16], [0.0, 5e-324], [-1e308, 1e308, 1.7e308], [1.0, 2.0]]
+)
+def test_spread_of_any_numbers(x):
+    text = bars(np.array(x))
+    assert text == "" or len(text) == 12
+    assert bool(text) == (x == [1.0, 2.0])
