@@ -236,7 +236,8 @@ def _emit_record(module: Any, function: Any) -> None:
         rows = at.load(room, typ=INT)
         with at.if_then(at.icmp_unsigned("==", i, rows), likely=False):
             twice = at.add(at.shl(rows, _number(1)), _number(16))
-            grown = reallocate(at, at.load(record, typ=POINTER), at.mul(twice, size))
+            old = at.load(record, typ=POINTER)
+            grown = reallocate(at, old, at.mul(twice, size), leave)
             at.store(grown, record)
             at.store(twice, room)
         place(loop.body, 0, i)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -10,18 +11,30 @@ from tapec.ir import ArrayType, Dim
 from tapec.native.layout import NoNative, memory_type
 from tapec.native.scalars import Builder
 
-__all__ = ["Scratch", "free", "reallocate"]
+__all__ = ["NO_MEMORY", "Scratch", "free", "reallocate"]
 
 INT, POINTER = ir.IntType(64), ir.PointerType()
+
+NO_MEMORY = 4
+"""What a step answers when there is none."""
 
 MOST = 1 << 16
 """Bytes on the stack for what an inner loop stacks up."""
 
 
-def reallocate(at: Any, pointer: Any, nbytes: Any) -> Any:
-    """C's realloc."""
+def reallocate(
+    at: Any, pointer: Any, nbytes: Any, leave: Callable[[], object] | None = None
+) -> Any:
+    """C's realloc. Without memory the step ends there; `leave` adds code before it."""
     kind = ir.FunctionType(POINTER, [POINTER, INT])
-    return at.call(_extern(at, "realloc", kind), [pointer, nbytes])
+    found = at.call(_extern(at, "realloc", kind), [pointer, nbytes])
+    null = at.icmp_unsigned("==", found, ir.Constant(POINTER, None))
+    some = at.icmp_unsigned("!=", nbytes, ir.Constant(INT, 0))
+    with at.if_then(at.and_(null, some), likely=False):
+        if leave is not None:
+            leave()
+        at.ret(ir.Constant(at.function.function_type.return_type, NO_MEMORY))
+    return found
 
 
 def free(at: Any, pointer: Any) -> None:

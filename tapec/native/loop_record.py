@@ -7,6 +7,7 @@ last step back is done.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -89,7 +90,8 @@ class Record(Until):
             twice = at.shl(room, ir.Constant(INT, 1))
             least = at.icmp_unsigned("<", twice, ir.Constant(INT, FIRST))
             more = at.select(least, ir.Constant(INT, FIRST), twice)
-            grown = reallocate(at, record, at.mul(more, self._row))
+            leave = partial(free, at, record)
+            grown = reallocate(at, record, at.mul(more, self._row), leave)
             inside = at.block
         pointer, rows = at.phi(POINTER), at.phi(INT)
         pointer.add_incoming(record, before)

@@ -23,6 +23,7 @@ from tapec.ir import ArrayType, Function, TupleType, Value, is_dynamic
 from tapec.native.blocks import empty_for
 from tapec.native.cache import Kernel, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, begin_driver, driver
+from tapec.native.heap import NO_MEMORY
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
 from tapec.native.sized import Sized
@@ -290,6 +291,8 @@ class Program:
         """
         while status:
             step = self.steps[(status >> 8) - 1]
+            if status & 255 == NO_MEMORY:
+                raise MemoryError(f"{step.op.prim.name}: no memory for what it keeps")
             if status & 255 != CHECK_FAILED:
                 raise AssertionError(f"native step {step!r} answered {status & 255}")
             if step.kind == "check":
