@@ -51,7 +51,7 @@ class Grid:
         for edge in scene.edges:
             if edge.within:
                 users.setdefault(edge.src, []).append(edge.dst)
-        grid.add_lanes(users, budget=1000 + 3 * len(items))
+        grid.add_lanes(users, budget=4000 + 12 * len(items))
         grid.link(scene)
         for i, place in enumerate(zip(grid.phase, grid.level, strict=True)):
             grid.rows.setdefault(place, []).append(i)
@@ -59,11 +59,16 @@ class Grid:
         return grid
 
     def add_lanes(self, users: dict[int, list[int]], budget: int) -> None:
-        """One lane per value, from which its users branch off; short ones first."""
+        """One lane per value, from which its users branch off; short ones first.
+
+        budget: rows that edges may pass in all. A value with users everywhere would
+        make the drawing quadratic; it goes by the corridor.
+        """
         level = {uid: self.level[i] for uid, i in self.index.items()}
-        reach = {u: max(abs(level[v] - level[u]) for v in users[u]) for u in users}
+        far = {u: [abs(level[v] - level[u]) for v in users[u]] for u in users}
+        reach = {u: max(steps) for u, steps in far.items()}
         for u in sorted(users, key=lambda u: (reach[u], self.index[u])):
-            budget -= reach[u] - 1
+            budget -= sum(far[u]) - len(far[u])
             if budget < 0:
                 return
             lane = [self.index[u]]

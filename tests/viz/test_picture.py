@@ -348,3 +348,16 @@ def test_a_large_graph_is_drawn_without_graphviz(monkeypatch):
         warnings.simplefilter("error")
         text = render(from_function(chain(1001)))
     assert text.startswith("<svg")
+
+
+def test_a_value_that_all_others_read():
+    """The drawing stays linear in the graph."""
+    sizes = []
+    for count in (500, 1000):
+        b = Builder("star")
+        x, r = b.param("x"), b.param("r")
+        for _ in range(count):
+            x = b.op("multiply", x, r)
+        graph = from_function(b.function(x))
+        sizes.append(len(render(graph, "mirror", fold=False)))
+    assert sizes[1] < 2.5 * sizes[0]

@@ -56,7 +56,7 @@ export class Grid {
       if (list) list.push(dst);
       else users.set(src, [dst]);
     }
-    this.addLanes(users, 1000 + 3 * items.length);
+    this.addLanes(users, 4000 + 12 * items.length);
     this.link(users);
     this.rows = new Map();
     for (let i = 0; i < this.width.length; i++) {
@@ -76,17 +76,24 @@ export class Grid {
     return Math.abs(this.level[v] - this.level[u]);
   }
 
-  /** One lane per value, from which its users branch off; short ones first. */
+  /** One lane per value, from which its users branch off; short ones first. As in
+   * Python, edges may pass `budget` rows in all. */
   addLanes(users, budget) {
     const reach = new Map();
+    const passed = new Map();
     for (const [u, readers] of users) {
       let most = 0;
-      for (const v of readers) most = Math.max(most, this.reach(u, v));
+      let sum = 0;
+      for (const v of readers) {
+        most = Math.max(most, this.reach(u, v));
+        sum += this.reach(u, v) - 1;
+      }
       reach.set(u, most);
+      passed.set(u, sum);
     }
     const sources = [...users.keys()].sort((a, b) => reach.get(a) - reach.get(b) || a - b);
     for (const u of sources) {
-      budget -= reach.get(u) - 1;
+      budget -= passed.get(u);
       if (budget < 0) return;
       const lane = [u];
       const step = this.phase[u] % 2 === 0 ? 1 : -1;
