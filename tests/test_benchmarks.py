@@ -108,3 +108,9 @@ def test_rounds_are_interleaved():
 )
 def test_durations(seconds, text):
     assert timing.show(seconds) == text
+
+
+@pytest.mark.skipif(not c_.available(), reason="no C compiler")
+def test_c_leaves_subnormal_numbers_alone():
+    c_.library("rosenbrock")
+    assert np.float64(5e-324) * 1.0 > 0.0
