@@ -1,4 +1,5 @@
-"""`python -m benchmarks [--quick] [--only NAMES] [--threads N] [--out FILE]`."""
+"""`python -m benchmarks [--quick] [--only NAMES] [--threads N] [--skip PEERS]
+[--out FILE]`."""
 
 import argparse
 import datetime
@@ -18,11 +19,19 @@ def main():
     parser.add_argument("--only", default="", help="names separated by commas")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
+        "--skip", default="", help="peers to leave out, names separated by commas"
+    )
+    parser.add_argument(
         "--out", type=Path, help="default benchmarks/RESULTS.md; with --only or --quick"
         " nothing is written unless this is given",
     )  # fmt: skip
     args = parser.parse_args()
     restrict(args.threads)
+
+    from benchmarks import peers
+
+    skipped = [name.strip() for name in args.skip.split(",")]
+    peers.PEERS = tuple(peer for peer in peers.PEERS if peer.NAME not in skipped)
 
     from benchmarks.report import page
     from benchmarks.suites import SUITES
@@ -69,7 +78,11 @@ def chart_beside(out, tables, threads):
 
 
 def restrict(threads):
-    """As many threads and cores as asked for; before NumPy is imported."""
+    """As many threads and cores as asked for; before NumPy is imported.
+
+    tapec keeps no compiled code: a first call is the first one.
+    """
+    os.environ["TAPEC_CACHE_DIR"] = "0"
     for library in LIBRARIES:
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
     os.environ["XLA_FLAGS"] = (

@@ -57,7 +57,13 @@ def symbolic(arrays, places):
 
 def names(pt):
     """What the workloads call `np`."""
-    known = (
-        "exp log sqrt sin cos tanh mean sum max maximum logaddexp eye swapaxes stack"
+    known = "exp log sqrt sin cos tanh mean sum max maximum logaddexp swapaxes stack"
+    names = {name: getattr(pt, name) for name in known.split()}
+
+    def where(condition, a, b):
+        symbolic = any(isinstance(x, pt.TensorVariable) for x in (condition, a, b))
+        return (pt if symbolic else np).where(condition, a, b)
+
+    return SimpleNamespace(
+        **names, where=where, eye=np.eye, ones=np.ones, arange=np.arange
     )
-    return SimpleNamespace(**{name: getattr(pt, name) for name in known.split()})

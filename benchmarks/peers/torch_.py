@@ -68,13 +68,17 @@ def names():
     def max_(x, axis=None, keepdims=False):
         return x.max() if axis is None else torch.amax(x, axis, keepdim=keepdims)
 
-    def eye(n):
-        return torch.eye(n, dtype=torch.float64)
+    def eye(n, dtype=float):
+        return torch.eye(n, dtype=torch.bool if dtype is bool else torch.float64)
+
+    def ones(shape):
+        return torch.ones(shape, dtype=torch.float64)
 
     return SimpleNamespace(
         exp=torch.exp, log=torch.log, sqrt=sqrt, sin=torch.sin, cos=torch.cos,
         tanh=torch.tanh, mean=torch.mean, swapaxes=torch.swapaxes, stack=torch.stack,
         sum=sum_, max=max_, maximum=maximum, logaddexp=logaddexp, eye=eye,
+        ones=ones, where=torch.where, arange=torch.arange,
     )  # fmt: skip
 
 
