@@ -28,26 +28,6 @@ __all__ = [
     "run",
 ]
 
-PASSES = (
-    "vjp",
-    "jvp",
-    "batch",
-    "forget",
-    "roll",
-    "simplify",
-    "expand",
-    "fold",
-    "cse",
-    "factor",
-    "loops",
-    "dce",
-    "scalarize",
-    "tile",
-    "fuse",
-    "enclose",
-)
-"""Every pass by name: a function `passes/<name>.py` has under that name."""
-
 DEFAULT = (
     "forget",
     "roll",
@@ -64,6 +44,9 @@ DEFAULT = (
     "enclose",
 )
 """What every program goes through before it becomes native code."""
+
+PASSES = ("vjp", "jvp", "batch", *DEFAULT)
+"""Every pass by name: a function `passes/<name>.py` has under that name."""
 
 RECORDED = ("forget", "roll")
 """Those that come before lengths may become symbols, see `tapec.passes.lengths`."""
