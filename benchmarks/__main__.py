@@ -1,5 +1,5 @@
-"""`python -m benchmarks [--quick] [--only NAMES] [--threads N] [--skip PEERS]
-[--out FILE]`."""
+"""`python -m benchmarks [--quick] [--only NAMES] [--workloads NAMES] [--threads N]
+[--skip PEERS] [--out FILE]`."""
 
 import argparse
 import datetime
@@ -17,46 +17,57 @@ def main():
         "--quick", action="store_true", help="short rounds, small sizes"
     )
     parser.add_argument("--only", default="", help="names separated by commas")
+    parser.add_argument(
+        "--workloads", default="", help="of the peers; names separated by commas"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--skip", default="", help="peers to leave out, names separated by commas"
     )
     parser.add_argument(
-        "--out", type=Path, help="default benchmarks/RESULTS.md; with --only or --quick"
-        " nothing is written unless this is given",
+        "--out", type=Path, help="default benchmarks/RESULTS.md; with --only, --quick"
+        " or --workloads nothing is written unless this is given",
     )  # fmt: skip
     args = parser.parse_args()
     restrict(args.threads)
 
     from benchmarks import peers
 
-    skipped = [name.strip() for name in args.skip.split(",")]
+    skipped = names_in(args.skip)
     peers.PEERS = tuple(peer for peer in peers.PEERS if peer.NAME not in skipped)
 
     from benchmarks.report import page
     from benchmarks.suites import SUITES
+    from benchmarks.workloads import WORKLOADS
 
-    chosen = [name for name in args.only.split(",") if name] or list(SUITES)
-    unknown = [name for name in chosen if name not in SUITES]
-    if unknown:
-        parser.error(
-            f"no benchmark {', '.join(unknown)}; there are {', '.join(SUITES)}"
-        )
+    workloads = names_in(args.workloads)
+    chosen = names_in(args.only) or (["peers"] if workloads else list(SUITES))
+    for asked, known in (
+        (chosen, list(SUITES)), (workloads, [w.name for w in WORKLOADS]),
+    ):  # fmt: skip
+        if unknown := [name for name in asked if name not in known]:
+            parser.error(f"no {', '.join(unknown)}; there are {', '.join(known)}")
     tables = []
     for name in chosen:
         print(f"== {name}", flush=True)
-        found = SUITES[name](args.quick)
+        more = (workloads, args.threads) if name == "peers" else ()
+        found = SUITES[name](args.quick, *more)
         tables += found
         for table in found:
             print(f"\n{table.markdown()}", flush=True)
     out = args.out
-    if out is None and not args.only and not args.quick:
+    if out is None and not (args.only or workloads or args.quick):
         out = HERE / "RESULTS.md"
     if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
         picture = chart_beside(out, tables, args.threads)
         out.write_text(page(tables, args.threads, picture), encoding="utf-8")
         print(f"wrote {out}")
     return 0
+
+
+def names_in(text):
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def chart_beside(out, tables, threads):
@@ -80,9 +91,10 @@ def chart_beside(out, tables, threads):
 def restrict(threads):
     """As many threads and cores as asked for; before NumPy is imported.
 
-    tapec keeps no compiled code: a first call is the first one.
+    Nobody keeps compiled code: a first call is the first one.
     """
     os.environ["TAPEC_CACHE_DIR"] = "0"
+    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
     for library in LIBRARIES:
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
     os.environ["XLA_FLAGS"] = (

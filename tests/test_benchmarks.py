@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks import timing
+from benchmarks.contestant import Contestant, copied, take_turns
 from benchmarks.peers import by_hand, c_, tapec_, tapec_tape
 from benchmarks.report import Table, page
 from benchmarks.suites import SUITES
-from benchmarks.suites.peers import copied, difference
+from benchmarks.suites.peers import difference
 from benchmarks.suites.tape_length import measured
 from benchmarks.workloads import WORKLOADS
 
@@ -101,6 +102,27 @@ def test_rounds_are_interleaved():
     assert found["a"].rounds == found["b"].rounds == 3
     changes = sum(x != y for x, y in pairwise(order))
     assert changes >= 6
+
+
+def test_a_contestant_is_a_process():
+    one = Contestant("tapec", "rosen2", patience=100.0)
+    try:
+        assert not one.why_not
+        reference = copied(by_hand.prepare(WORKLOADS[0], WORKLOADS[0].make())())
+        assert not difference(one.result, reference, 1e-9)
+        times = take_turns({"tapec": one}, budget=0.0, threads=2, least=2)
+        assert len(times["tapec"]) == 2 and min(times["tapec"]) > 0.0
+    finally:
+        one.leave()
+    assert not one.process.is_alive()
+
+
+def test_who_does_not_take_part_says_why():
+    none = Contestant("tapec tape", "rosen2", patience=100.0)
+    late = Contestant("tapec", "rosen2", patience=0.0)
+    assert (none.why_not, late.why_not) == ("-", "over 0 s")
+    for one in (none, late):
+        one.leave()
 
 
 @pytest.mark.parametrize(

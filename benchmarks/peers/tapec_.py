@@ -1,11 +1,22 @@
 """tapec, as a user has it: a decorated function that is called."""
 
+import importlib
+import pkgutil
+
 NAME = "tapec"
 
 
 def available():
-    import tapec  # noqa: F401
+    """With the compiler, which tapec imports when it is first needed."""
+    import llvmlite.binding  # noqa: F401
+    import scipy.linalg.cython_blas  # noqa: F401
 
+    import tapec.native
+    import tapec.passes
+
+    for package in (tapec.passes, tapec.native):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(found.name)
     return True
 
 

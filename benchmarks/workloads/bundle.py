@@ -45,6 +45,63 @@ def by_jax(*args):
     return lambda: (0.0, jax.block_until_ready(jacobian(*device)))
 
 
+def by_drjit(cameras, points, weights, seen):
+    """In reverse, once for each of the two numbers; frozen, to leave Python out."""
+    import drjit as dr
+    from drjit.llvm.ad import Array2f64, Array3f64, Float64
+
+    def residual(camera, point, weight, seen):
+        r, centre = Array3f64(*camera[ROTATION]), Array3f64(*camera[CENTRE])
+        x, angle = Array3f64(*point) - centre, dr.sqrt(dr.dot(r, r))
+        axis = r / angle
+        along = axis * dr.dot(axis, x)
+        across = dr.sin(angle) * dr.cross(axis, x)
+        turned = along + dr.cos(angle) * (x - along) + across
+        p = Array2f64(turned.x, turned.y) / turned.z
+        square = dr.dot(p, p)
+        near, far = camera[RADIAL]
+        p = p * (1.0 + near * square + far * square**2)
+        principal = Array2f64(*camera[PRINCIPAL])
+        return weight * (camera[FOCAL] * p + principal - Array2f64(*seen))
+
+    @dr.freeze
+    def jacobian(leaves, seen):
+        leaves = [Float64(leaf) for leaf in leaves]
+        dr.enable_grad(leaves)
+        rows = []
+        for number in residual(leaves[:11], leaves[11:14], leaves[14], seen):
+            for leaf in leaves:
+                dr.set_grad(leaf, 0.0)
+            dr.backward_from(number, flags=dr.ADFlag.ClearInterior)
+            rows.append([dr.detach(dr.grad(leaf)) for leaf in leaves])
+        dr.eval(rows)
+        return rows
+
+    columns = np.column_stack([cameras, points, weights]).T
+    leaves, wanted = ([Float64(c) for c in a.copy()] for a in (columns, seen.T))
+    shape = 2, len(columns), len(points)
+
+    def call():
+        rows = jacobian(leaves, wanted)
+        dr.sync_thread()
+        return 0.0, Columns(rows, shape)
+
+    return call
+
+
+class Columns:
+    """The Jacobian's columns; by camera, point and weight when it is looked at."""
+
+    def __init__(self, rows, shape):
+        self.rows, self.shape = rows, shape
+
+    def __iter__(self):
+        flat = [np.array(column) for row in self.rows for column in row]
+        full = [np.broadcast_to(column, self.shape[2:]) for column in flat]
+        matrix = np.moveaxis(np.reshape(full, self.shape), 2, 0)
+        return iter((matrix[..., :11], matrix[..., 11:14], matrix[..., 14]))
+
+
 def by_hand(cameras, points, weights, seen):
     """The chain rule, one matrix per step and observation."""
 
@@ -123,5 +180,5 @@ ba10k = Workload(
     argnums=WRT,
     make=make,
     by_hand=by_hand,
-    own={"tapec": by_tapec, "jax": by_jax},
+    own={"tapec": by_tapec, "jax": by_jax, "drjit": by_drjit},
 )
