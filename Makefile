@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
 PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadgroup --max-worker-restart 0
 
-.PHONY: help demo lint test test-all bench clean
+.PHONY: help demo lint test test-all docs bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test      ruff, mypy and the short test suite"
 	@echo "make test-all  the same with every slow test"
 	@echo "make lint      ruff and mypy alone"
+	@echo "make docs      the documentation as a site, in build/docs/html"
 	@echo "make bench     tapec and its peers, in one run"
 	@echo "make clean     remove .venv, caches and build output"
 
@@ -41,6 +42,9 @@ test: lint
 test-all: lint
 	@echo "==> pytest, everything"
 	@$(PYTEST) -m ""
+
+docs: $(DEV)
+	@$(PY) -m docs.site
 
 bench: $(BENCH)
 	@$(PY) -m benchmarks

@@ -1,0 +1,94 @@
+"""The pages: which there are, in which order they are listed, and their links.
+
+Pages of `docs/` are copied; what else in the repository is a page (benchmarks, the
+changelog) joins them under a name of its own. A page that no section lists is put in
+the last one, so none can be forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+__all__ = ["ELSEWHERE", "SECTIONS", "stage"]
+
+SECTIONS = {
+    "Guide": ("start", "tape", "transforms", "control", "loops", "performance")
+    + ("coming-from", "examples"),
+    "Looking inside": ("explorer", "ir", "debugging", "compiler", "passes"),
+    "Leaving the process": ("export", "distributed"),
+    "Reference": ("semantics", "coverage", "api", "robustness", "fuzzing"),
+    "Project": ("contributing", "benchmarks", "changelog"),
+}
+ELSEWHERE = {
+    "examples": "examples/README.md",
+    "contributing": "CONTRIBUTING.md",
+    "benchmarks": "benchmarks/RESULTS.md",
+    "changelog": "CHANGELOG.md",
+}
+"""Pages that stand outside `docs/`, by their names in the site."""
+
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+IMAGE = re.compile(r'src="([^"]+\.svg)"')
+
+
+def sources(root: Path) -> dict[str, Path]:
+    """Every page by its name in the site."""
+    found = {path.stem: path for path in sorted((root / "docs").glob("*.md"))}
+    return found | {name: root / path for name, path in ELSEWHERE.items()}
+
+
+def stage(root: Path, to: Path) -> None:
+    """Copy the pages and their pictures to `to`, with links that hold there."""
+    to.mkdir(parents=True)
+    found = sources(root)
+    places = {path.resolve(): f"{name}.md" for name, path in found.items()}
+    places[(root / "README.md").resolve()] = "index.md"
+    for name, path in found.items():
+        text = linked(path.read_text(encoding="utf-8"), path.parent, places, to)
+        if name == "index":
+            text += contents(found)
+        (to / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def linked(text: str, folder: Path, places: dict[Path, str], to: Path) -> str:
+    """`text` with its links as they are in the site; pictures are copied there.
+
+    A link to a file of the repository that is no page keeps only its text.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        sign, words, target = found.groups()
+        if sign:
+            return f"![{words}]({picture(folder / target, to)})"
+        path, _, anchor = target.partition("#")
+        if target.startswith("https://") or not path:
+            return found[0]
+        place = places.get((folder / path).resolve())
+        if place is None:
+            return words
+        return f"[{words}]({place}{'#' + anchor if anchor else ''})"
+
+    text = LINK.sub(link, text)
+    return IMAGE.sub(lambda m: f'src="{picture(folder / m[1], to)}"', text)
+
+
+def picture(path: Path, to: Path) -> str:
+    shutil.copy(path, to)
+    return path.name
+
+
+def contents(found: dict[str, Path]) -> str:
+    """The lists of pages that the navigation is made of."""
+    listed = {name for names in SECTIONS.values() for name in names}
+    rest = [name for name in found if name not in listed and name != "index"]
+    parts = []
+    for section, names in SECTIONS.items():
+        here = [name for name in names if name in found]
+        here += rest if section == list(SECTIONS)[-1] else []
+        lines = "\n".join(here)
+        parts.append(
+            f"\n```{{toctree}}\n:hidden:\n:caption: {section}\n\n{lines}\n```\n"
+        )
+    return "".join(parts)
