@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec.errors import TraceError
+from tapec.errors import TraceError, UnsupportedError, at
 from tapec.ir import ArrayType, TupleType, Value
 from tapec.ops.cast import cast
 from tapec.ops.const import item
@@ -84,6 +84,12 @@ class Rules:
 
     def apply(self, op: Value, ct: Any, needed: list[int]) -> list[tuple[int, Any]]:
         """What the primitive's rule gives for the needed operands."""
+        try:
+            return self._apply(op, ct, needed)
+        except UnsupportedError as error:
+            raise at(error, op.meta.loc) from None
+
+    def _apply(self, op: Value, ct: Any, needed: list[int]) -> list[tuple[int, Any]]:
         rule = op.prim.vjp
         out = self.tensor(op)
         args = [self.tensor(a) for a in op.args]

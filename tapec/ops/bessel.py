@@ -9,7 +9,7 @@ import numpy as np
 
 from tapec.ops.complex import conj
 from tapec.ops.later import sp
-from tapec.ops.special import special_function
+from tapec.ops.special import no_formula, special_function
 from tapec.primitive import Primitive
 
 __all__ = [
@@ -39,7 +39,8 @@ ORDER = (0.6, 2.4)
 
 def _of_order(ufunc: np.ufunc, doc: str, derivative: Callable[..., Any]) -> Primitive:
     """A function of a real order and of x."""
-    return special_function(ufunc, doc, None, derivative, domain=(ORDER, ABOVE))
+    order = no_formula(ufunc.__name__, "v")
+    return special_function(ufunc, doc, order, derivative, domain=(ORDER, ABOVE))
 
 
 def _fixed(ufunc: np.ufunc, doc: str, derivative: Callable[..., Any]) -> Primitive:

@@ -11,7 +11,7 @@ from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
 from tapec.ops.later import sp
-from tapec.ops.special import special_function
+from tapec.ops.special import no_formula, special_function
 from tapec.primitive import HOST, Sample, draw_array, primitive, resolve_ufunc
 
 __all__ = [
@@ -202,27 +202,30 @@ def _betaincinv_dy(ct: Any, out: Any, a: Any, b: Any, y: Any) -> Any:
     return ct / _beta_density(a, b, out)
 
 
-# No derivative with respect to a and b: there is none in closed form.
 gammainc = special_function(
-    sp.gammainc, "The regularized lower incomplete gamma function.", None,
-    _gammainc_dx, domain=PAIR,
+    sp.gammainc, "The regularized lower incomplete gamma function.",
+    no_formula("gammainc", "a"), _gammainc_dx, domain=PAIR,
 )  # fmt: skip
 gammaincc = special_function(
-    sp.gammaincc, "1 - gammainc(a, x).", None, _gammaincc_dx, domain=PAIR
-)
+    sp.gammaincc, "1 - gammainc(a, x).", no_formula("gammaincc", "a"), _gammaincc_dx,
+    domain=PAIR,
+)  # fmt: skip
 gammaincinv = special_function(
-    sp.gammaincinv, "The x for which gammainc(a, x) is y.", None, _gammaincinv_dy,
-    domain=(ABOVE, UNIT),
+    sp.gammaincinv, "The x for which gammainc(a, x) is y.",
+    no_formula("gammaincinv", "a"), _gammaincinv_dy, domain=(ABOVE, UNIT),
 )  # fmt: skip
 betainc = special_function(
-    sp.betainc, "The regularized incomplete beta function.", None, None, _betainc_dx,
+    sp.betainc, "The regularized incomplete beta function.",
+    no_formula("betainc", "a"), no_formula("betainc", "b"), _betainc_dx,
     domain=(ABOVE, ABOVE, UNIT),
 )  # fmt: skip
 betaincc = special_function(
-    sp.betaincc, "1 - betainc(a, b, x).", None, None, _betaincc_dx,
+    sp.betaincc, "1 - betainc(a, b, x).",
+    no_formula("betaincc", "a"), no_formula("betaincc", "b"), _betaincc_dx,
     domain=(ABOVE, ABOVE, UNIT),
 )  # fmt: skip
 betaincinv = special_function(
-    sp.betaincinv, "The x for which betainc(a, b, x) is y.", None, None,
-    _betaincinv_dy, domain=(ABOVE, ABOVE, UNIT),
+    sp.betaincinv, "The x for which betainc(a, b, x) is y.",
+    no_formula("betaincinv", "a"), no_formula("betaincinv", "b"), _betaincinv_dy,
+    domain=(ABOVE, ABOVE, UNIT),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tapec.errors import UnsupportedError
 from tapec.ops.complex import conj
 from tapec.ops.later import sp
 from tapec.ops.powers import broadcast_like
@@ -70,6 +71,19 @@ def special_function(
         domain=domain,
         dtypes=dtypes,
     )
+
+
+def no_formula(function: str, operand: str) -> Callable[..., Any]:
+    """The rule of an operand whose derivative is not zero, and not known either."""
+
+    def refuse(ct: Any, out: Any, *args: Any) -> Any:
+        raise UnsupportedError(
+            f"{function} has no derivative with respect to {operand}: there is none in "
+            f"closed form; tapec.stop_gradient({operand}) makes a constant of it"
+        )
+
+    refuse.unknown = True  # type: ignore[attr-defined]
+    return refuse
 
 
 # --- error functions ----------------------------------------------------------

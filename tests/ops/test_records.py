@@ -66,8 +66,12 @@ def active(prim, params):
     return [
         i
         for i, p in enumerate(params)
-        if p.dtype.kind in "fc" and (callable(prim.vjp) or prim.vjp[i] is not None)
+        if p.dtype.kind in "fc" and (callable(prim.vjp) or is_known(prim.vjp[i]))
     ]
+
+
+def is_known(rule):
+    return rule is not None and not getattr(rule, "unknown", False)
 
 
 DIFFERENTIABLE = list(differentiable_cases())

@@ -5,6 +5,7 @@ import pytest
 import scipy.special as sp
 
 import tapec
+from tapec.primitive import PRIMITIVES
 from tapec.scipy import special
 
 INF = np.inf
@@ -122,3 +123,51 @@ def test_functions_of_two(name):
 def test_unknown_name():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = special.nothing
+
+
+# --- derivatives that nobody knows ------------------------------------------------
+
+
+UNKNOWN = [
+    pytest.param(prim, i, id=f"{name}-{i}")
+    for name, prim in sorted(PRIMITIVES.items())
+    if isinstance(prim.vjp, tuple)
+    for i, rule in enumerate(prim.vjp)
+    if getattr(rule, "unknown", False)
+]
+
+
+@pytest.mark.parametrize(("prim", "i"), UNKNOWN)
+def test_no_formula_is_an_error_and_no_zero(prim, i):
+    args = [0.5] * len(prim.vjp)
+    message = f"^{prim.name} has no derivative with respect to .*stop_gradient"
+
+    def f(x):
+        return prim.reference(*args[:i], x, *args[i + 1 :])
+
+    with pytest.raises(tapec.UnsupportedError, match=message) as caught:
+        tapec.grad(f)(0.5)
+    assert "return prim.reference" in str(caught.value)
+    with pytest.raises(tapec.UnsupportedError, match=message):
+        tapec.jvp(f, (0.5,), (1.0,))
+    x = tapec.constant(0.5)
+    with tapec.GradientTape() as tape:
+        y = f(x)
+    with pytest.raises(tapec.UnsupportedError, match=message):
+        tape.gradient(y, x)
+    assert tapec.grad(lambda x: f(tapec.stop_gradient(x)))(0.5) == 0.0
+
+
+def test_operands_without_a_rule_are_those_that_nothing_depends_on():
+    """Everywhere but at jumps: `None` in a vjp says that the derivative is zero."""
+    none = {
+        (name, i)
+        for name, prim in PRIMITIVES.items()
+        if isinstance(prim.vjp, tuple)
+        for i, rule in enumerate(prim.vjp)
+        if rule is None
+    }
+    assert none == {
+        ("where", 0), ("copysign", 1), ("nextafter", 1), ("heaviside", 0),
+        ("gammasgn", 0),
+    }  # fmt: skip
