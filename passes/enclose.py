@@ -17,6 +17,7 @@ from tapec.ir import Emitter, Function, Value, rewrite
 from tapec.passes.body_vjp import remembered
 from tapec.passes.fuse import fuse
 from tapec.passes.scalarize import scalarize
+from tapec.passes.tile_batches import one_by_one
 from tapec.passes.tile_lanes import lanes_last
 from tapec.passes.tile_products import with_products
 
@@ -46,7 +47,7 @@ def _prepared(body: Function) -> Function:
 
 @remembered
 def _prepared_tile(body: Function) -> Function:
-    return _prepared(with_products(lanes_last(body)))
+    return _prepared(with_products(one_by_one(lanes_last(body))))
 
 
 def _with_fused_bodies(op: Value, emit: Emitter) -> Value:

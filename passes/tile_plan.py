@@ -18,7 +18,7 @@ from tapec.native.levels import Levels
 from tapec.native.lowering import cost, is_view
 from tapec.passes.tile_axes import Classes, extent
 
-__all__ = ["Loop", "Roles", "best_loops", "candidates", "large_products"]
+__all__ = ["Loop", "Roles", "best_loops", "candidates", "is_native", "large_products"]
 
 LEAST = 128
 """Examples below which nothing is gained."""
@@ -121,7 +121,7 @@ class Roles:
     def _role(self, op: Value) -> tuple[str | None, dict[int, int] | None]:
         """Its monoid if it accumulates, and of which operands a tile needs a part,
         along which axis; None if it runs outside."""
-        if not op.args or not _is_native(op):
+        if not op.args or not is_native(op):
             return None, None
         axis = self.axes.get(op)
         found = self.classes.letters[op]
@@ -146,7 +146,7 @@ class Roles:
         return number
 
 
-def _is_native(op: Value) -> bool:
+def is_native(op: Value) -> bool:
     """Whether a kernel, or a product within one, can do it."""
     if op.prim.may_raise or has_effect(op) or isinstance(op.type, TupleType):
         return False

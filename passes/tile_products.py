@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from tapec.ir import Emitter, Function, Value, prune, rewrite, users
+from tapec.native.lowering import is_view
 from tapec.native.tile_ways import masked, way_of
 from tapec.ops.arithmetic import add
 from tapec.ops.cast import copy
@@ -73,10 +74,17 @@ def _heads(fn: Function) -> dict[Value, Value]:
             head, above = above, reader(above)
         if above is not None and above.prim is add and above.args[1] is head:
             start = above.args[0]
-            if start in fn.params and start.type is head.type:
+            if _stored(start) in fn.params and start.type is head.type:
                 head = above
         found[head] = op
     return found
+
+
+def _stored(v: Value) -> Value:
+    """What `v` is a view of."""
+    while v.prim is not None and is_view(v):
+        v = v.args[0]
+    return v
 
 
 def _between(head: Value, product: Value) -> list[Value]:

@@ -66,9 +66,8 @@ def shared(op: Value, bodies: Sequence[Inner]) -> Shared | None:
     """For a `tile`; None if one thread is to run it."""
     steps = bodies[0].steps
     tiles = -(-op.attr("length") // op.attr("size"))
-    if any(step.kind != "kernel" for step in steps):
-        return None
-    if tiles * sum(map(_time, steps)) < 2 * WORTH:
+    time = _time(steps)
+    if time is None or tiles * time < 2 * WORTH:
         return None
     n = len(op.attr("reduce"))
     types = op.type.items[:n]
@@ -85,9 +84,21 @@ def shared(op: Value, bodies: Sequence[Inner]) -> Shared | None:
     return Shared(chunks, tuple(zip(op.attr("reduce"), dtypes, strict=True)))
 
 
-def _time(step: Step) -> float:
-    body, sizes = step.op.attr("body"), dict(step.op.attrs).get("sizes", ())
-    return time_of(body, dict(zip(dims_of(body), sizes, strict=True)))
+def _time(steps: Sequence[Step]) -> float | None:
+    """Nanoseconds, estimated; None if something inside has threads of its own."""
+    total = 0.0
+    for step in steps:
+        if step.kind == "kernel":
+            body, sizes = step.op.attr("body"), dict(step.op.attrs).get("sizes", ())
+            total += time_of(body, dict(zip(dims_of(body), sizes, strict=True)))
+        elif step.op.prim.name == "scan" and step.control is not None:
+            inner = _time(step.control.bodies[0].steps)
+            if inner is None:
+                return None
+            total += step.op.attr("length") * inner
+        else:
+            return None
+    return total
 
 
 @cache
