@@ -11,7 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
-__all__ = ["ELSEWHERE", "SECTIONS", "stage"]
+__all__ = ["ELSEWHERE", "GENERATED", "SECTIONS", "sources", "stage"]
 
 SECTIONS = {
     "Guide": ("start", "tape", "transforms", "control", "loops", "performance")
@@ -29,6 +29,9 @@ ELSEWHERE = {
 }
 """Pages that stand outside `docs/`, by their names in the site."""
 
+GENERATED = ("coverage", "api")
+"""Pages that are made from the program."""
+
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 IMAGE = re.compile(r'src="([^"]+\.svg)"')
 
@@ -45,11 +48,22 @@ def stage(root: Path, to: Path) -> None:
     found = sources(root)
     places = {path.resolve(): f"{name}.md" for name, path in found.items()}
     places[(root / "README.md").resolve()] = "index.md"
+    places |= {(root / "docs" / f"{n}.md").resolve(): f"{n}.md" for n in GENERATED}
     for name, path in found.items():
         text = linked(path.read_text(encoding="utf-8"), path.parent, places, to)
         if name == "index":
             text += contents(found)
         (to / f"{name}.md").write_text(text, encoding="utf-8")
+    for name, text in generated().items():
+        (to / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def generated() -> dict[str, str]:
+    """Pages that are made from the program."""
+    from docs.site.coverage import page
+    from docs.site.reference import reference
+
+    return {"coverage": page(), **reference()}
 
 
 def linked(text: str, folder: Path, places: dict[Path, str], to: Path) -> str:
@@ -85,7 +99,7 @@ def contents(found: dict[str, Path]) -> str:
     rest = [name for name in found if name not in listed and name != "index"]
     parts = []
     for section, names in SECTIONS.items():
-        here = [name for name in names if name in found]
+        here = [name for name in names if name in found or name in GENERATED]
         here += rest if section == list(SECTIONS)[-1] else []
         lines = "\n".join(here)
         parts.append(

@@ -12,11 +12,12 @@ from tapec.numpy.indexing import getitem, setitem
 from tapec.numpy.positions import check_range, is_unique, mask_index
 from tapec.numpy.shapes import broadcast_to, moveaxis, ravel, reshape
 from tapec.numpy.support import axis_of, here, only_default
+from tapec.operators import Operators
 from tapec.ops import select as ops
 from tapec.ops.cast import cast
 from tapec.ops.gather import gather, put
 from tapec.ops.positions import iota
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import as_tensor, concrete, implements
 
 __all__ = [
     "argwhere",
@@ -183,7 +184,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
     x = ravel(arr) if axis is None else as_tensor(arr)
     axis = axis_of(0 if axis is None else axis, x.ndim)
-    kept = np.delete(np.arange(x.shape[axis]), obj)
+    kept = np.delete(np.arange(x.shape[axis]), _numbers(obj))
     return gather(x, kept.tolist(), axis=axis)
 
 
@@ -191,7 +192,7 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     x = ravel(arr) if axis is None else as_tensor(arr)
     axis = axis_of(0 if axis is None else axis, x.ndim)
-    n = x.shape[axis]
+    n, obj = x.shape[axis], _numbers(obj)
     order = np.insert(np.arange(n), obj, -1)
     count = int(np.sum(order < 0))
     order[order < 0] = n + np.arange(count)
@@ -200,3 +201,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
         v = moveaxis(reshape(v, (1,) * (x.ndim - v.ndim) + v.shape), 0, axis)
     v = broadcast_to(v, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
     return gather(np.concatenate([x, v], axis=axis), order.tolist(), axis=axis)
+
+
+def _numbers(obj: Any) -> Any:
+    """Positions, with a check that they stay what they are if they are traced."""
+    return concrete(obj) if isinstance(obj, Operators) else obj

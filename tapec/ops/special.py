@@ -82,7 +82,7 @@ def no_formula(function: str, operand: str) -> Callable[..., Any]:
             f"closed form; tapec.stop_gradient({operand}) makes a constant of it"
         )
 
-    refuse.unknown = True  # type: ignore[attr-defined]
+    refuse.unknown = operand  # type: ignore[attr-defined]
     return refuse
 
 

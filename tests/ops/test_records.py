@@ -71,7 +71,7 @@ def active(prim, params):
 
 
 def is_known(rule):
-    return rule is not None and not getattr(rule, "unknown", False)
+    return rule is not None and not hasattr(rule, "unknown")
 
 
 DIFFERENTIABLE = list(differentiable_cases())

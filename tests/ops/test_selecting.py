@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tapec
 from tapec.tensor import Tensor
 from tests.ops.checking import check, gradient, same
 
@@ -90,3 +91,12 @@ def test_fill_diagonal(x):
         return out
 
     check(f, x)
+
+
+@pytest.mark.parametrize("where", [np.array(1), np.array([0, 2]), 1])
+def test_positions_to_delete_and_to_insert_may_be_traced(where):
+    x = np.arange(4.0)
+    for f in (np.delete, lambda x, i: np.insert(x, i, 7.0)):
+        compiled = tapec.jit(f)
+        for i in (where, where + 1, where):
+            np.testing.assert_array_equal(compiled(x, i), f(x, i))

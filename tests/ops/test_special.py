@@ -133,7 +133,7 @@ UNKNOWN = [
     for name, prim in sorted(PRIMITIVES.items())
     if isinstance(prim.vjp, tuple)
     for i, rule in enumerate(prim.vjp)
-    if getattr(rule, "unknown", False)
+    if hasattr(rule, "unknown")
 ]
 
 
