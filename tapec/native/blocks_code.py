@@ -24,7 +24,7 @@ __all__ = ["KEPT", "LARGE", "LIMIT", "emit"]
 VOID = ir.VoidType()
 NULL = ir.Constant(POINTER, None)
 
-LARGE, LIMIT, KEPT = 1 << 20, 1 << 26, 8
+LARGE, LIMIT, KEPT = 1 << 17, 1 << 26, 8
 """Bytes of a large array, bytes of all blocks that are kept, and how many."""
 
 HUGE, PAGE = 1 << 22, 1 << 12

@@ -34,12 +34,19 @@ from tapec.native.space import (
     reduced_axes,
     squeezed,
 )
-from tapec.native.split import Split, split_of
+from tapec.native.split import Split, instructions_of, split_of, time_of
 from tapec.native.staging import BLOCK, Staging, staged
 
 __all__ = ["emit_kernel"]
 
 INT = ir.IntType(64)
+
+LONG = 96
+"""Estimated instructions of a body whose rounds do not overlap (measured with
+Black-Scholes: one vector at a time takes 1.5 times as long)."""
+
+REPAYS = 20_000
+"""Estimated nanoseconds of a call from which more code is worth compiling."""
 
 
 def emit_kernel(
@@ -58,6 +65,15 @@ def emit_kernel(
         emit_entry(module, inner, name)
     else:
         joining.emit(module, inner, body, name, split)
+
+
+def waits(body: Function) -> bool:
+    """Whether its instructions wait for each other more than for the processor.
+
+    One round of a long body fills the processor's window, so rounds do not overlap by
+    themselves; it is compiled twice, for two vectors, where the time repays that.
+    """
+    return instructions_of(body) >= LONG and time_of(body) >= REPAYS
 
 
 class Emission:
@@ -167,7 +183,8 @@ class Emission:
         part = None
         if self.split is not None:
             part = Part(self.split.depth, *self.function.args[-2:])
-        self.nest = Nest(self.function, loops, self.extents, part)
+        twice = waits(self.body)
+        self.nest = Nest(self.function, loops, self.extents, part, interleaved=twice)
         self.b = self._builder(self.nest.before)
         depths = list(range(1, len(axes) + 1))
         if len(loops) > len(axes):

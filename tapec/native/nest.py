@@ -41,7 +41,10 @@ class Part(NamedTuple):
 
 
 class Nest:
-    """counters: the LLVM value of each loop's counter, outermost first."""
+    """counters: the LLVM value of each loop's counter, outermost first.
+
+    interleaved: whether the innermost loop works on two vectors at a time.
+    """
 
     def __init__(
         self,
@@ -49,8 +52,11 @@ class Nest:
         loops: list[Loop],
         extents: Extents,
         part: Part | None = None,
+        *,
+        interleaved: bool = False,
     ) -> None:
         self.function = function
+        self.interleaved = interleaved
         self.loops = loops
         self.extents = extents
         self._part = part
@@ -104,8 +110,12 @@ class Nest:
             counter.add_incoming(following, latch.block)
             again = latch.icmp_unsigned("<", following, self._stops[depth - 1])
             branch = latch.cbranch(again, head, self._tails[depth - 1])
-            if depth == len(self.loops) and _leaves_rest(self.loops[-1]):
-                _mask_rest(latch.module, branch)
+            if depth < len(self.loops):
+                continue
+            if _leaves_rest(self.loops[-1]):
+                _wish(branch, "vectorize.predicate.enable", ir.IntType(1)(1))
+            elif self.interleaved:
+                _wish(branch, "interleave.count", ir.IntType(32)(2))
         for depth, builder in enumerate(self.before[:-1]):
             self.counters[depth].add_incoming(self._starts[depth], builder.block)
             builder.branch(self._heads[depth])
@@ -113,18 +123,18 @@ class Nest:
 
 
 def _leaves_rest(loop: Loop) -> bool:
-    """Whether what is left behind whole vectors is much, and can be masked."""
+    """Whether what is left behind whole vectors is much, and can be masked: then no
+    scalar loop follows."""
     n = loop.extent
     if isinstance(n, Dim) or platform.vector_width() < 64 * LANES:
         return False
     return n < SHORT and n % LANES != 0
 
 
-def _mask_rest(module: Any, branch: Any) -> None:
-    """Let the last vector of a loop be masked: no scalar loop follows."""
-    true = ir.Constant(ir.IntType(1), 1)
-    name = ir.MetaDataString(module, "llvm.loop.vectorize.predicate.enable")
-    wish = module.add_metadata([name, true])
+def _wish(branch: Any, name: str, value: Any) -> None:
+    """Tell LLVM's vectorizer something about the loop that this branch closes."""
+    module = branch.function.module
+    wish = module.add_metadata([ir.MetaDataString(module, f"llvm.loop.{name}"), value])
     loop = ir.MDValue(module, [wish], name=str(len(module.metadata)))
     loop.operands = (loop, wish)  # refers to itself: no two loops are the same
     branch.set_metadata("llvm.loop", loop)

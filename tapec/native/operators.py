@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tapec.native import complexes, integers
+from tapec.native import complexes, division, integers
 from tapec.native.layout import NoNative
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ def binary(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:
     if x.dtype == HALF:
         wide = binary(b, symbol, b.cast(x, FLOAT), b.cast(y, FLOAT))
         return b.cast(wide, HALF)
+    if symbol == "/" and x.kind == "f":
+        product = division.by_constant(b, x, y)
+        if product is not None:
+            return product
     simple = SIMPLE[x.kind].get(symbol)
     at, depth = b.at(x, y)
     if simple is not None:

@@ -17,6 +17,7 @@ __all__ = [
     "STEADY_CLOCK",
     "clock_functions",
     "cpu",
+    "has_fma",
     "has_half",
     "huge_pages",
     "llvm_versions",
@@ -47,6 +48,12 @@ def has_half() -> bool:
     """Whether f16 converts in hardware; the library routines may not be there."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
     return arm or "+f16c" in cpu()[1].split(",")
+
+
+def has_fma() -> bool:
+    """Whether x * y + z rounded once is an instruction, not a routine."""
+    arm = platform.machine().lower() in ("arm64", "aarch64")
+    return arm or "+fma" in cpu()[1].split(",")
 
 
 def vector_width() -> int:

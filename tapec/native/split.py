@@ -123,9 +123,14 @@ def _elements(body: Function, sizes: Mapping[str, int]) -> int:
     return _number(root_of(body.results[0]).type.size, sizes)
 
 
+def instructions_of(body: Function) -> int:
+    """How many on one element, estimated."""
+    return sum(cost(op) or 0 for op in body.ops)
+
+
 def time_of(body: Function, sizes: Mapping[str, int] = NONE) -> float:
     """The nanoseconds that a kernel takes, estimated, for sizes of its extents."""
-    instructions = sum(cost(op) or 0 for op in body.ops)
+    instructions = instructions_of(body)
     values = (*body.params, *body.results)
     moved = sum(_number(v.type.nbytes, sizes) for v in values)
     computed = _elements(body, sizes) * instructions
