@@ -33,6 +33,8 @@ Registers = list[Scalar]
 class LoopBuilder(Builder):
     """Inside a loop whose steps wait for each other."""
 
+    serial = True
+
     def math(self, name: str, *operands: Any) -> Scalar:
         (x, *others) = operands
         known = isinstance(x, Scalar) and x.dtype.char in "fd"

@@ -95,7 +95,7 @@ def is_view(op: Value) -> bool:
 class _Counter(Builder):
     """Mathematical functions are called without their code."""
 
-    def call_math(self, at: Any, name: str, values: list[Any]) -> Any:
+    def call_math(self, at: Any, name: str, values: list[Any], serial: bool) -> Any:
         from tapec.native.math import declare
 
         return at.call(declare(at.module, name, values[0].type), values)

@@ -52,7 +52,10 @@ class Builder:
 
     scopes: the LLVM builder of each loop depth. extents: symbolic ones as numbers.
     axes: the loop counters. places: index expressions that are already emitted.
+    serial: whether the rounds of the loop wait for each other.
     """
+
+    serial = False
 
     def __init__(
         self, scopes: Sequence[Any], lines: Callable[[int], Any] | None = None
@@ -151,7 +154,8 @@ class Builder:
             raise NoNative(f"{name}({xs[0].dtype})")
         at, depth = self.at(*xs)
         try:
-            value = self.call_math(at, name, [x.value for x in xs])
+            serial = self.serial or depth == 0
+            value = self.call_math(at, name, [x.value for x in xs], serial)
         except KeyError:
             raise NoNative(name) from None
         self.functions += 1
@@ -159,11 +163,11 @@ class Builder:
             value.attributes.add("noinline")
         return self.make(xs[0].dtype, depth, value)
 
-    def call_math(self, at: Any, name: str, values: list[Any]) -> Any:
+    def call_math(self, at: Any, name: str, values: list[Any], serial: bool) -> Any:
         """The call of a function of `native.math`, whose code is in the module."""
         from tapec.native.math import call
 
-        return call(at, name, *values)
+        return call(at, name, *values, serial=serial)
 
     def intrinsic(
         self, name: str, *operands: Any, flags: tuple[str, ...] = ()

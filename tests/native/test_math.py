@@ -101,10 +101,10 @@ def compiler() -> llvm.LLJIT:
     return llvm.create_lljit_compiler(machine())
 
 
-def loop_kernel(name: str, dtype: type) -> ir.Module:
+def loop_kernel(name: str, dtype: type, serial: bool = False) -> ir.Module:
     """for i in range(n): out[i] = name(x[i], ...)"""
     kind, index = TYPES[dtype], ir.IntType(64)
-    module = ir.Module(f"{name}.{dtype.__name__}")
+    module = ir.Module(f"{name}.{dtype.__name__}.{serial}")
     module.triple = llvm.get_default_triple()
     arguments = [index, *[ir.PointerType()] * (ARITY[name] + 1)]
     signature = ir.FunctionType(ir.VoidType(), arguments)
@@ -120,7 +120,7 @@ def loop_kernel(name: str, dtype: type) -> ir.Module:
     i.add_incoming(ir.Constant(index, 0), entry)
     at = functools.partial(builder.gep, indices=[i], source_etype=kind)
     operands = [builder.load(at(pointer), typ=kind) for pointer in inputs]
-    builder.store(call(builder, name, *operands), at(output))
+    builder.store(call(builder, name, *operands, serial=serial), at(output))
     following = builder.add(i, ir.Constant(index, 1))
     i.add_incoming(following, loop)
     builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
@@ -129,8 +129,8 @@ def loop_kernel(name: str, dtype: type) -> ir.Module:
 
 
 @functools.cache
-def optimized(name: str, dtype: type) -> str:
-    module = llvm.parse_assembly(str(loop_kernel(name, dtype)))
+def optimized(name: str, dtype: type, serial: bool = False) -> str:
+    module = llvm.parse_assembly(str(loop_kernel(name, dtype, serial)))
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     builder = llvm.create_pass_builder(machine(), options)
@@ -139,9 +139,11 @@ def optimized(name: str, dtype: type) -> str:
 
 
 @functools.cache
-def compiled(name: str, dtype: type) -> tuple[Callable[..., None], object]:
-    symbol = f"kernel.{name}.{dtype.__name__}"
-    library = llvm.JITLibraryBuilder().add_ir(optimized(name, dtype))
+def compiled(
+    name: str, dtype: type, serial: bool
+) -> tuple[Callable[..., None], object]:
+    symbol = f"kernel.{name}.{dtype.__name__}.{serial}"
+    library = llvm.JITLibraryBuilder().add_ir(optimized(name, dtype, serial))
     tracker = (
         library.export_symbol(symbol).add_current_process().link(compiler(), symbol)
     )
@@ -150,10 +152,10 @@ def compiled(name: str, dtype: type) -> tuple[Callable[..., None], object]:
     return prototype(tracker[symbol]), tracker
 
 
-def evaluate(name: str, *arrays: Array) -> Array:
+def evaluate(name: str, *arrays: Array, serial: bool = False) -> Array:
     result = np.empty_like(arrays[0])
     operands = [np.ascontiguousarray(array) for array in (*arrays, result)]
-    kernel, _ = compiled(name, result.dtype.type)
+    kernel, _ = compiled(name, result.dtype.type, serial)
     kernel(result.size, *(operand.ctypes.data for operand in operands))
     return operands[-1]
 
@@ -213,11 +215,12 @@ def errors(name: str, got: Array, arrays: list[Array]) -> Array:
     return np.array(result)
 
 
+@pytest.mark.parametrize("serial", [False, True], ids=["vectors", "serial"])
 @BOTH
 @EACH
-def test_accuracy(name: str, dtype: type) -> None:
+def test_accuracy(name: str, dtype: type, serial: bool) -> None:
     arrays = arguments_of(name, dtype)
-    got = evaluate(name, *arrays)
+    got = evaluate(name, *arrays, serial=serial)
     with mpmath.workprec(240):
         distance = errors(name, got, arrays)
     worst = int(np.argmax(distance))

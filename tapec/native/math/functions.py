@@ -8,7 +8,7 @@ from importlib import import_module
 
 from llvmlite import ir
 
-from .scalar import FORMATS, Num
+from .scalar import FORMATS, SERIAL, Num
 
 MODULES = {
     "exponential": "exp exp2 expm1",
@@ -37,9 +37,14 @@ def _emitter(name: str) -> Callable[..., Num]:
     return found
 
 
-def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
-    """The function `tapec.<name>.<f32|f64>` of `module`, perhaps without its code."""
-    symbol = f"tapec.{name}.{FORMATS[type].name}"
+def declare(
+    module: ir.Module, name: str, type: ir.Type, *, serial: bool = False
+) -> ir.Function:
+    """The function `tapec.<name>.<f32|f64>` of `module`, perhaps without its code.
+
+    serial: the one for recurrences, see `Format`.
+    """
+    symbol = f"tapec.{name}.{FORMATS[type].name}{'.serial' if serial else ''}"
     if symbol in module.globals:
         return module.globals[symbol]
     signature = ir.FunctionType(type, [type] * ARITY[name])
@@ -50,16 +55,22 @@ def declare(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
     return function
 
 
-def define(module: ir.Module, name: str, type: ir.Type) -> ir.Function:
+def define(
+    module: ir.Module, name: str, type: ir.Type, *, serial: bool = False
+) -> ir.Function:
     """The same with its code, which is added on first request."""
-    function = declare(module, name, type)
+    function = declare(module, name, type, serial=serial)
     if not function.blocks:
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        arguments = [Num(builder, x, FORMATS[type]) for x in function.args]
+        format = (SERIAL if serial else FORMATS)[type]
+        arguments = [Num(builder, x, format) for x in function.args]
         builder.ret(_emitter(name)(*arguments).value)
     return function
 
 
-def call(builder: ir.IRBuilder, name: str, *args: ir.Value) -> ir.Value:
+def call(
+    builder: ir.IRBuilder, name: str, *args: ir.Value, serial: bool = False
+) -> ir.Value:
     """The value of the function for arguments of one type, f32 or f64."""
-    return builder.call(define(builder.module, name, args[0].type), args)
+    function = define(builder.module, name, args[0].type, serial=serial)
+    return builder.call(function, args)

@@ -8,7 +8,7 @@ from .constants import LN2
 from .exponential import EXP2, nearest, power_of_two, scaled
 from .logarithm import split
 from .pair import Pair, ordered_sum, product, quotient_of
-from .polynomial import estrin, polynomial
+from .polynomial import evaluate, polynomial
 from .scalar import F32, Flag, Num, at_least, at_most, fma, where
 
 # log2((1 + s) / (1 - s)) = s (FIRST + z (THIRD + z P(z))) in z = s**2 <= 0.0295:
@@ -65,7 +65,7 @@ def power(x: Num, y: Num) -> Num:
     odd = whole & half.rint().differs(half)
     # Finite, so that the product with log2(1) is zero.
     exponent = at_least(at_most(y.widen(), Y_MOST), -Y_MOST)
-    power_of_size = _of_floats if x.format is F32 else _of_doubles
+    power_of_size = _of_floats if x.format.name == F32.name else _of_doubles
     result = power_of_size(x, exponent, (x < 0.0) & ~whole).narrow(x.format)
     result = where(odd, (result.as_bits() ^ x.sign_bit()).as_num(), result)
     return where(y.equals(0.0) | x.equals(1.0), one, result)
@@ -87,7 +87,7 @@ def _of_floats(x: Num, y: Num, undefined: Flag) -> Num:
     exponent = y * _at_limits(x, logarithm, undefined)
     bounded = at_least(at_most(exponent, FLOAT_MOST), -FLOAT_MOST)
     n = nearest(bounded).number
-    power_of_rest = estrin(bounded - n, [float.fromhex(c) for c in SHORT_EXP2])
+    power_of_rest = evaluate(bounded - n, [float.fromhex(c) for c in SHORT_EXP2])
     return power_of_two(n) * power_of_rest
 
 

@@ -8,7 +8,7 @@ the machines we aim at; none carries a fast-math flag. Python numbers are consta
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from llvmlite import ir
@@ -19,13 +19,18 @@ Whole: TypeAlias = "Bits | int"
 
 @dataclass(frozen=True)
 class Format:
-    """A binary floating-point format."""
+    """A binary floating-point format.
+
+    serial: whether what follows waits for the result, as in a recurrence: then a short
+    chain of operations counts, else how many they are.
+    """
 
     name: str
     type: ir.Type
     bits_type: ir.IntType
     fraction_bits: int
     bias: int
+    serial: bool = False
 
     @property
     def width(self) -> int:
@@ -46,6 +51,7 @@ class Format:
 F64 = Format("f64", ir.DoubleType(), ir.IntType(64), 52, 1023)
 F32 = Format("f32", ir.FloatType(), ir.IntType(32), 23, 127)
 FORMATS = {F64.type: F64, F32.type: F32}
+SERIAL = {kind: replace(format, serial=True) for kind, format in FORMATS.items()}
 
 
 @dataclass(frozen=True)
@@ -227,13 +233,14 @@ class Num:
 
     def widen(self) -> Num:
         """The same number in double precision."""
-        if self.format is F64:
+        if self.format.name == F64.name:
             return self
-        return Num(self.builder, self.builder.fpext(self.value, F64.type), F64)
+        wide = replace(F64, serial=self.format.serial)
+        return Num(self.builder, self.builder.fpext(self.value, F64.type), wide)
 
     def narrow(self, target: Format) -> Num:
         """The nearest number of a format that is not wider."""
-        if self.format is target:
+        if self.format.name == target.name:
             return self
         value = self.builder.fptrunc(self.value, target.type)
         return Num(self.builder, value, target)

@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from .functions import define
 from .polynomial import polynomial
-from .scalar import FORMATS, Num, fma, where
+from .scalar import SERIAL, Num, fma, where
 from .trigonometric import COS, SIN
 
 __all__ = ["SHORT", "call_short"]
@@ -37,7 +37,7 @@ SHORT: dict[str, Callable[[Num], Num]] = {"sin": _sin, "cos": _cos}
 
 def call_short(builder: ir.IRBuilder, name: str, x: ir.Value) -> ir.Value:
     """The function, with the short way for |x| < pi/4."""
-    module, format = builder.module, FORMATS[x.type]
+    module, format = builder.module, SERIAL[x.type]
     symbol = f"tapec.{name}.short.{format.name}"
     if symbol not in module.globals:
         _define(module, symbol, name, x.type)
@@ -45,13 +45,13 @@ def call_short(builder: ir.IRBuilder, name: str, x: ir.Value) -> ir.Value:
 
 
 def _define(module: ir.Module, symbol: str, name: str, kind: ir.Type) -> None:
-    long = define(module, name, kind)
+    long = define(module, name, kind, serial=True)
     function = ir.Function(module, ir.FunctionType(kind, [kind]), symbol)
     function.linkage = "internal"
     for attribute in ("alwaysinline", "nounwind", "memory(none)", "willreturn"):
         set.add(function.attributes, attribute)
     at = ir.IRBuilder(function.append_basic_block("entry"))
-    x = Num(at, function.args[0], FORMATS[kind])
+    x = Num(at, function.args[0], SERIAL[kind])
     small = (abs(x) < math.pi / 4).value
     with at.if_then(small, likely=True):
         at.ret(SHORT[name](x).value)

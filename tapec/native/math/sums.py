@@ -75,7 +75,7 @@ def hypot(x: Num, y: Num) -> Num:
     big = where(across > along, across, along)
     small = where(across > along, along, across)
     one = big.constant(1.0)
-    if x.format is big.format:
+    if x.format.name == big.format.name:
         up = where(big < HYPOT_BELOW, one * HYPOT_UP, 1.0)
         scale = where(big > HYPOT_ABOVE, one * HYPOT_DOWN, up)
         back = where(big < HYPOT_BELOW, one / HYPOT_UP, 1.0)
