@@ -14,7 +14,7 @@ from tapec.native.driver import _item, _Loop
 from tapec.native.extents import Extents
 from tapec.native.signature import STATUS
 from tapec.native.tile_vectors import Vectors
-from tapec.native.tile_ways import Mask, masked, way_of
+from tapec.native.tile_ways import Mask, wanted_of, way_of
 
 __all__ = ["Contraction", "Range", "any_of"]
 
@@ -43,10 +43,12 @@ class Contraction(Vectors):
         self.out = function.args[count]
         self.left, self.right = buffers[way.left.value], buffers[way.right.value]
         (result,) = body.results
-        adds = result.prim.name == "add"
-        self.start = buffers[result.args[0]] if adds else None
-        around = masked(result.args[1] if adds else result)
-        self.wanted: Mask = None if around is None else around[1]
+        self.start = None
+        if result.prim.name == "add":
+            self.start = buffers[result.args[0]]
+            for buffer in (self.start, self.out):  # may be one
+                set.discard(buffer.attributes, "noalias")
+        self.wanted = wanted_of(body)
         if self.wanted is not None and way.swapped:
             self.wanted = self.wanted.T
 
@@ -124,25 +126,6 @@ class Contraction(Vectors):
             return [r for r, runs in zip(found, used, strict=True) if runs]
 
         return ranges
-
-    def _if_wanted(
-        self, sizes: tuple[int, int], i: Any, j: Any, yes: Any, no: Any
-    ) -> None:
-        """`yes()` if a part of the block from (i, j) on is wanted, else `no()`."""
-        if self.wanted is None:
-            yes()
-            return
-        rows, columns = sizes
-        blocks = any_of(any_of(self.wanted, rows).T, columns).T
-        number = self.offset(
-            self.at.udiv(j, self.number(columns)),
-            (self.at.udiv(i, self.number(rows)), blocks.shape[1]),
-        )
-        with self.at.if_else(self.flag(self.flags(blocks), number)) as (some, none):
-            with some:
-                yes()
-            with none:
-                no()
 
     def _started(self, place: Any, mask: Any) -> Any:
         """What a part of the result is added to."""

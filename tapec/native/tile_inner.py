@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 
 from tapec.native.driver import _Loop
-from tapec.native.tile_contraction import Contraction
+from tapec.native.tile_contraction import Contraction, any_of
 
 __all__ = ["Inner"]
 
@@ -36,6 +36,25 @@ class Inner(Contraction):
             )  # fmt: skip
 
         self.blocks(self.m, rows, down)
+
+    def _if_wanted(
+        self, sizes: tuple[int, int], i: Any, j: Any, yes: Any, no: Any
+    ) -> None:
+        """`yes()` if a part of the block from (i, j) on is wanted, else `no()`."""
+        if self.wanted is None:
+            yes()
+            return
+        rows, columns = sizes
+        blocks = any_of(any_of(self.wanted, rows).T, columns).T
+        number = self.offset(
+            self.at.udiv(j, self.number(columns)),
+            (self.at.udiv(i, self.number(rows)), blocks.shape[1]),
+        )
+        with self.at.if_else(self.flag(self.flags(blocks), number)) as (some, none):
+            with some:
+                yes()
+            with none:
+                no()
 
     def _inner_block(self, i: Any, r: int, j: Any, s: int) -> None:
         """`r` rows from `i` on, `s` columns from `j` on."""

@@ -9,7 +9,7 @@ import numpy as np
 from llvmlite import ir
 
 from tapec.native.driver import _Loop
-from tapec.native.tile_contraction import Contraction, Range, any_of
+from tapec.native.tile_contraction import Contraction, Range
 from tapec.native.tile_ways import Mask
 
 __all__ = ["Outer"]
@@ -29,10 +29,8 @@ class Outer(Contraction):
 
     def matrix(self) -> None:
         rows, most = (1, LONE) if self.m == 1 else (ROWS, VECTORS)
-        if self.wanted is not None:
-            rows, most = min(2 * rows, 8), min(most, 2)  # smaller parts to leave out
         mask = self.way.left.mask
-        if mask is None or mask.size > UNROLLED or self.wanted is not None:
+        if mask is None or mask.size > UNROLLED:
             ranges = self._ranges(rows)
             self._outer_rows(rows, most, lambda i, r: self._summed(ranges(i)))
         else:
@@ -65,26 +63,12 @@ class Outer(Contraction):
         """Blocks of rows, one after the other; `run_of` says what each sums."""
 
         def down(i: Any, r: int) -> None:
-            self._outer_columns(i, r, rows, most, run_of(i, r))
+            self.vectors(self.n, most, self._block_of(i, r, run_of(i, r)))
 
         self.blocks(self.m, rows, down)
 
-    def _outer_columns(self, i: Any, r: int, rows: int, most: int, run: Run) -> None:
-        """One block of rows."""
-
-        block = self._block_of(i, r, run)
-        unwanted = self._block_of(i, r, None)
-
-        def across(j: Any, v: int, mask: Any, first: int = 0) -> None:
-            self._if_part_wanted(
-                (rows, first, v), i,
-                lambda: block(j, v, mask), lambda: unwanted(j, v, mask),
-            )  # fmt: skip
-
-        self.vectors(self.n, most, across)
-
-    def _block_of(self, i: Any, r: int, run: Run | None) -> Callable[..., None]:
-        """What emits a block of `r` rows from `i` on; without `run` nobody wants it."""
+    def _block_of(self, i: Any, r: int, run: Run) -> Callable[..., None]:
+        """What emits a block of `r` rows from `i` on."""
 
         def block(j: Any, v: int, mask: Any) -> None:
             places = [
@@ -94,11 +78,7 @@ class Outer(Contraction):
                 ]
                 for p in range(r)
             ]
-            masks = [*[None] * (v - 1), mask]
-            if run is None:
-                self._outer_start(places, masks)
-            else:
-                self._outer_block(i, j, places, masks, run)
+            self._outer_block(i, j, places, [*[None] * (v - 1), mask], run)
 
         return block
 
@@ -131,23 +111,6 @@ class Outer(Contraction):
 
         return run
 
-    def _if_part_wanted(
-        self, part: tuple[int, int, int], i: Any, yes: Any, no: Any
-    ) -> None:
-        """The same for the columns of some vectors, known beforehand."""
-        if self.wanted is None:
-            yes()
-            return
-        rows, first, v = part
-        columns = self.wanted[:, first : first + v * self.width]
-        blocks = any_of(columns, rows).any(axis=1)
-        block = self.at.udiv(i, self.number(rows))
-        with self.at.if_else(self.flag(self.flags(blocks), block)) as (some, none):
-            with some:
-                yes()
-            with none:
-                no()
-
     def _outer_block(
         self, i: Any, j: Any, places: Any, masks: list[Any], run: Run
     ) -> None:
@@ -160,15 +123,9 @@ class Outer(Contraction):
             for row in places
         ]
         run(i, j, masks, cells)
-        for p, (row_places, row_cells) in enumerate(zip(places, cells, strict=True)):
-            for q, m in enumerate(masks):
-                x = self.held(row_cells[q])
-                if self.wanted is not None:
-                    column = self.plus(j, q * self.width)
-                    place = self.offset(column, (self.plus(i, p), self.n))
-                    chosen = self.flag_vector(self.flags(self.wanted), place)
-                    x = self.at.select(chosen, x, self._started(row_places[q], m))
-                self.store(self.out, row_places[q], x, m)
+        for row_places, row_cells in zip(places, cells, strict=True):
+            for place, cell, m in zip(row_places, row_cells, masks, strict=True):
+                self.store(self.out, place, self.held(cell), m)
 
     def _outer_step(
         self, i: Any, j: Any, c: Any, masks: list[Any], sums: Any, partly: bool
@@ -193,9 +150,3 @@ class Outer(Contraction):
             number = self.filled(x)
             for q, vector in enumerate(vectors):
                 row_sums[q] = self.fused(number, vector, row_sums[q])
-
-    def _outer_start(self, places: Any, masks: list[Any]) -> None:
-        """A block that nobody wants."""
-        for row in places:
-            for place, m in zip(row, masks, strict=True):
-                self.store(self.out, place, self._started(place, m), m)

@@ -21,9 +21,11 @@ from typing import Any
 
 from tapec.ir import Function, dims_of
 from tapec.native.signature import declare, emit_entry
+from tapec.native.tile_contraction import Contraction
 from tapec.native.tile_inner import Inner
 from tapec.native.tile_outer import Outer
-from tapec.native.tile_ways import way_of
+from tapec.native.tile_part import Part
+from tapec.native.tile_ways import wanted_of, way_of
 
 __all__ = ["emit_product"]
 
@@ -34,7 +36,9 @@ def emit_product(module: Any, body: Function, name: str) -> None:
     (op,) = [op for op in body.ops if op.prim.name == "matmul"]
     way = way_of(op)
     assert way is not None
-    kind = Outer if way.name == "outer" else Inner
+    kind: type[Contraction] = Inner
+    if way.name == "outer":
+        kind = Outer if wanted_of(body) is None else Part
     inner = declare(module, len(body.params) + 1, name, sizes)
     kind(inner, body, sizes).emit()
     emit_entry(module, inner, name)

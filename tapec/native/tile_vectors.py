@@ -63,10 +63,7 @@ class Vectors:
             emit(self.number(whole * size), rest)
 
     def vectors(self, n: Extent, most: int, emit: Callable[..., None]) -> None:
-        """`emit(first, count, mask)` for up to `most` vectors of `n` elements at once.
-
-        Where their number is known, `first` as a Python integer too.
-        """
+        """`emit(first, count, mask)` for up to `most` vectors of an axis at once."""
         w = self.width
         if isinstance(n, Dim):
             self.single_vectors(self.whole_blocks(n, most, emit), n, emit)
@@ -78,7 +75,7 @@ class Vectors:
             size = count // groups + (g < count % groups)
             last = first + size == count and n % w != 0
             mask = self.mask(self.number((count - 1) * w), n) if last else None
-            emit(self.number(first * w), size, mask, first * w)
+            emit(self.number(first * w), size, mask)
             first += size
 
     def whole_blocks(self, n: Extent, most: int, emit: Callable[..., None]) -> Any:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec.ir import Extent, Value
+from tapec.ir import Extent, Function, Value
 from tapec.native.levels import folded_transpose
 
-__all__ = ["Mask", "Way", "masked", "way_of"]
+__all__ = ["Mask", "Way", "masked", "wanted_of", "way_of"]
 
 Mask = Any
 """A matrix of bools, or None."""
@@ -93,6 +93,13 @@ def masked(value: Value) -> tuple[Value, Mask] | None:
     if number.shape or number != 0 or np.signbit(number):
         return None
     return (x, mask) if mask.shape == value.shape[-2:] else None
+
+
+def wanted_of(body: Function) -> Mask:
+    """Which part of its product a kernel computes; None for all of it."""
+    (result,) = body.results
+    found = masked(result.args[1] if result.prim.name == "add" else result)
+    return None if found is None else found[1]
 
 
 def _is_const(v: Value) -> bool:
