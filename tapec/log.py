@@ -15,13 +15,22 @@ __all__ = ["CHANNELS", "configure", "event", "listening"]
 
 CHANNELS = ("passes", "fusion", "retrace", "cache")
 
+DEBUG = 10
+"""The level, as `logging` counts, which is not imported here."""
+
+_loggers: dict[str, Any] = {}
+"""By channel, those that were asked already."""
+
 
 def listening(channel: str) -> bool:
     """Whether somebody wants the events of a channel; cheap if nobody logs at all."""
-    logging: Any = sys.modules.get("logging")
-    if logging is None:
-        return False
-    return bool(logging.getLogger(f"tapec.{channel}").isEnabledFor(logging.DEBUG))
+    logger = _loggers.get(channel)
+    if logger is None:
+        logging: Any = sys.modules.get("logging")
+        if logging is None:
+            return False
+        logger = _loggers[channel] = logging.getLogger(f"tapec.{channel}")
+    return bool(logger.isEnabledFor(DEBUG))
 
 
 def event(channel: str, what: str, **fields: Any) -> None:

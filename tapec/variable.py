@@ -166,12 +166,14 @@ class Variable(Operators):
         rec = state.recording
         if rec is not None and rec.is_trace:
             return self.assign(ufunc(self.read(), delta))
-        raw = delta.array if isinstance(delta, Operators) else delta
+        raw = delta.known if type(delta) is Tensor else delta
+        if raw is None or isinstance(raw, Operators):
+            raw = delta.array
         type_ = self.type
         with _commit_lock:  # two threads that add both count
-            array = np.asarray(ufunc(self._array, raw))
-            if array.dtype is not type_.dtype:
-                array = array.astype(type_.dtype, copy=False)
+            array = ufunc(self._array, raw)
+            if type(array) is not np.ndarray or array.dtype is not type_.dtype:
+                array = np.asarray(array).astype(type_.dtype, copy=False)
             if array.shape != type_.shape:
                 self._fits(array.shape)
             array.setflags(write=False)

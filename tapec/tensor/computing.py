@@ -18,12 +18,36 @@ __all__ = ["compute"]
 
 def compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """What `prim` gives for tensors, arrays and numbers."""
-    if not attrs and type(prim.reference) is np.ufunc:
-        out = _by_ufunc(prim.reference, args)
-        if type(out) is np.ndarray:
-            return Tensor(None, None, ArrayType(out.dtype, out.shape), out)
-        if out is not None:
-            return Tensor.holding(out)
+    ufunc = prim.reference
+    if attrs or type(ufunc) is not np.ufunc:
+        return _prepared(prim, args, attrs)
+    raw: list[Any] = []
+    kind: Any = None
+    for a in args:
+        t = type(a)
+        if t is Tensor:
+            raw.append(a.array if a.known is None else a.known)
+            kind = a.kind
+        elif t is float or t is int:
+            raw.append(a)
+        elif isinstance(a, Operators):
+            raw.append(a.array)
+        else:
+            return _prepared(prim, args, attrs)
+    try:
+        out = ufunc(*raw)
+    except Exception:  # said again, better, by those who know types
+        return _prepared(prim, args, attrs)
+    if type(out) is not np.ndarray:
+        many = type(out) is tuple
+        return _prepared(prim, args, attrs) if many else Tensor.holding(out)
+    if type(kind) is ArrayType and out.dtype is kind.dtype and out.shape == kind.shape:
+        return Tensor(None, None, kind, out)
+    return Tensor(None, None, ArrayType(out.dtype, out.shape), out)
+
+
+def _prepared(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    """The reference on arrays of the dtypes that it wants."""
     raw = [a.array if isinstance(a, Operators) else a for a in args]
     try:
         arrays = _promoted(prim, raw)
@@ -35,23 +59,6 @@ def compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> An
     if isinstance(out, tuple):
         return tuple(Tensor.holding(o) for o in out)
     return None if prim.effect else Tensor.holding(out)
-
-
-def _by_ufunc(ufunc: np.ufunc, args: tuple[Any, ...]) -> Any:
-    """What a ufunc gives for operands that need no preparation; None for others."""
-    raw: list[Any] = []
-    for a in args:
-        if type(a) is Tensor:
-            raw.append(a.array if a.known is None else a.known)
-        elif type(a) is float or type(a) is int:
-            raw.append(a)
-        else:
-            return None
-    try:
-        out = ufunc(*raw)
-    except Exception:  # said again, better, by those who know types
-        return None
-    return None if type(out) is tuple else out
 
 
 def _promoted(prim: Primitive, raw: list[Any]) -> list[Array]:

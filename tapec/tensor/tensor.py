@@ -86,7 +86,7 @@ class Tensor(Operators):
 
     def settle(self, array: Array) -> None:
         """From now on the tensor holds `array`."""
-        array.flags.writeable = False
+        array.setflags(write=False)
         self.known = array
 
     def numpy(self) -> Array:
