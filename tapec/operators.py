@@ -52,11 +52,23 @@ def _unary(prim: Primitive) -> Callable[[Any], Any]:
     return operator
 
 
-def _ufunc(ufunc: Any, x: Any, other: Any) -> Any:
-    """`ufunc(x, other)`, without NumPy where nobody else could know better."""
-    if type(other) in PLAIN:
-        return x.__array_ufunc__(ufunc, "__call__", x, other)
-    return ufunc(x, other)
+def _ufunc(ufunc: Any) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        if type(other) in PLAIN:  # nobody else could know better
+            return _apply(ufunc, (self, other), _NO_ATTRS)
+        return NotImplemented if _defers(other) else ufunc(self, other)
+
+    return operator
+
+
+def _apply(ufunc: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Replaced when `tensor.dispatch` is imported (as `primitive._bind` is)."""
+    raise RuntimeError("import tapec before applying a ufunc")
+
+
+def install_apply(apply: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+    """Let operators that are ufuncs reach their implementation."""
+    globals()["_apply"] = apply
 
 
 def _defers(other: Any) -> bool:
@@ -103,7 +115,8 @@ class Operators:
     __truediv__, __rtruediv__ = _binary(ar.divide), _reflected(ar.divide)
     __floordiv__, __rfloordiv__ = _binary(ar.floor_divide), _reflected(ar.floor_divide)
     __mod__, __rmod__ = _binary(ar.remainder), _reflected(ar.remainder)
-    __rpow__ = _reflected(ar.power)
+    __pow__, __rpow__ = _ufunc(np.power), _reflected(ar.power)
+    __matmul__ = _ufunc(np.matmul)
     __and__, __rand__ = _binary(lo.bitwise_and), _reflected(lo.bitwise_and)
     __or__, __ror__ = _binary(lo.bitwise_or), _reflected(lo.bitwise_or)
     __xor__, __rxor__ = _binary(lo.bitwise_xor), _reflected(lo.bitwise_xor)
@@ -118,12 +131,6 @@ class Operators:
 
     def __ne__(self, other: object) -> Any:
         return NotImplemented if _defers(other) else lo.not_equal(self, other)
-
-    def __pow__(self, other: Any) -> Any:
-        return NotImplemented if _defers(other) else _ufunc(np.power, self, other)
-
-    def __matmul__(self, other: Any) -> Any:
-        return _ufunc(np.matmul, self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
         return np.matmul(other, self)

@@ -13,7 +13,7 @@ from tapec.locks import waited_for
 from tapec.operators import PLAIN, Operators, looked
 from tapec.ops.cast import stop_gradient
 from tapec.recording import Array, Recording, Trace, isolated, state
-from tapec.tensor import Tensor, apply_function, apply_ufunc, as_tensor
+from tapec.tensor import Tensor, array_function, array_ufunc, as_tensor
 
 __all__ = ["Variable", "commit", "constant"]
 
@@ -184,13 +184,8 @@ class Variable(Operators):
 
     __array_priority__ = 1000
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *args: Any, **kw: Any
-    ) -> Any:
-        return apply_ufunc(ufunc, method, args, kw)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kw: Any) -> Any:
-        return apply_function(func, args, kw)
+    __array_ufunc__ = array_ufunc
+    __array_function__ = array_function
 
     def __setitem__(self, index: Any, value: Any) -> None:
         from tapec.numpy.indexing import setitem

@@ -14,7 +14,7 @@ from tapec.recording.current import (
     state,
     threads_recording,
 )
-from tapec.recording.places import is_library, locate, still_at, warn
+from tapec.recording.places import is_library, locate, warn
 from tapec.recording.recording import (
     Array,
     Inside,
@@ -44,7 +44,6 @@ __all__ = [
     "recording_in",
     "run_program",
     "state",
-    "still_at",
     "threads_recording",
     "warn",
 ]

@@ -12,7 +12,6 @@ __all__ = [
     "called_from_tapec",
     "is_library",
     "locate",
-    "still_at",
     "user_frames",
     "warn",
 ]
@@ -58,23 +57,6 @@ def user_frames(stop: Any, near: int = 3) -> tuple[Any, ...] | None:
                 break
         frame = frame.f_back
     return frames or None
-
-
-def still_at(frames: tuple[tuple[Any, int], ...], near: int) -> bool:
-    """Whether the user's code is at these frames, innermost first.
-
-    Quicker than `user_frames`. False also where it cannot tell, as frames of the
-    library are between them.
-    """
-    frame: Any = sys._getframe(near)
-    first = frames[0][0]
-    while frame.f_code is not first and _is_library.get(id(frame.f_globals)):
-        frame = frame.f_back
-    for code, instruction in frames:
-        if frame is None or frame.f_code is not code or frame.f_lasti != instruction:
-            return False
-        frame = frame.f_back
-    return True
 
 
 def locate(stop: Any) -> Location | None:

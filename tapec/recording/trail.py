@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tapec.ir import Attrs, Type, Value, exact
 
 __all__ = ["Step", "alike", "clear", "root"]
@@ -125,6 +127,8 @@ def alike(a: Any, b: Any) -> bool:
         return bool(a == b)
     if kind is float and a == b:
         return bool(a != 0.0 or exact(a) == exact(b))
+    if isinstance(a, np.generic):
+        return bool(a.dtype == b.dtype) and a.tobytes() == b.tobytes()
     return bool(exact(a) == exact(b))
 
 

@@ -5,18 +5,19 @@ recording). NumPy's functions reach it through `__array_ufunc__` and
 `__array_function__`; every operation ends in `bind`.
 """
 
-from tapec.tensor.binding import as_tensor, bind, check_equal, concrete
-from tapec.tensor.dispatch import apply_function, apply_ufunc, ufunc_primitive
+from tapec.tensor.binding import bind, check_equal, concrete
+from tapec.tensor.dispatch import array_function, array_ufunc, ufunc_primitive
 from tapec.tensor.functions import FUNCTIONS, implements
 from tapec.tensor.kinds import Weak
+from tapec.tensor.operands import as_tensor
 from tapec.tensor.tensor import Tensor
 
 __all__ = [
     "FUNCTIONS",
     "Tensor",
     "Weak",
-    "apply_function",
-    "apply_ufunc",
+    "array_function",
+    "array_ufunc",
     "as_tensor",
     "bind",
     "check_equal",

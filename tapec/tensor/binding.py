@@ -8,26 +8,24 @@ from typing import Any
 import numpy as np
 
 from tapec import primitive as _primitive
-from tapec.errors import TapecError, UnsupportedError, at
-from tapec.ir import ArrayType, Dim, TupleType, Type, Value
+from tapec.errors import TapecError, at
+from tapec.ir import ArrayType, TupleType, Type, Value
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.const import item
-from tapec.ops.extent import SIZE, extent
 from tapec.primitive import Primitive
 from tapec.recording import Array, Recording, locate, state
 from tapec.tensor.calls import followed, noticed, remember
 from tapec.tensor.computing import compute
 from tapec.tensor.functions import FUNCTIONS
 from tapec.tensor.kinds import Weak
+from tapec.tensor.operands import as_tensor, operand
 from tapec.tensor.tensor import Tensor
 
-__all__ = ["as_tensor", "bind", "check_equal", "concrete"]
+__all__ = ["bind", "check_equal", "concrete"]
 
 EAGER = os.environ.get("TAPEC_EAGER", "0") not in ("", "0")
 """Whether a tape computes each op as it is recorded (for stepping through in pdb)."""
-
-_PYTHON_SCALARS = (float, int, bool, complex)
 
 
 def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -42,15 +40,14 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
             if plan is not None and plan[0] is None:
                 return _noted(rec, prim, plain[1], (), plan)
         return _record(rec, prim, args, attrs)
-    for a in args:
-        if type(a) is not Tensor and type(a) is not float and type(a) is not int:
-            args = tuple([_operand(a) for a in args])
-            break
-    out = followed(rec, prim, args, attrs, 4)
-    if out is None:
-        before = noticed(rec, args, attrs, True)
-        out = _record(rec, prim, args, attrs)
-        remember(rec, before, prim, args, attrs, out)
+    out = followed(rec, prim, args, attrs, 3)
+    if out is not None:
+        return out
+    before = noticed(rec, args, attrs)
+    if before is None:
+        return _record(rec, prim, args, attrs)
+    out = _record(rec, prim, before.blind, attrs)
+    remember(rec, before, prim, attrs, out)
     return out
 
 
@@ -88,7 +85,7 @@ def _record(
             kinds.append(t)
             as_is = False
         else:
-            return _record(rec, prim, tuple([_operand(x) for x in args]), attrs)
+            return _record(rec, prim, tuple([operand(x) for x in args]), attrs)
     items = tuple(attrs.items()) if attrs else ()
     key = (prim, items, *kinds)
     plan = rec.plans.get(key)
@@ -185,101 +182,6 @@ def _plan(
 
 def _default_dtypes(dtypes: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
     return tuple(d if isinstance(d, np.dtype) else np.dtype(d) for d in dtypes)
-
-
-def _operand(a: Any) -> Any:
-    """`a` as something `bind` records without further questions."""
-    t = type(a)
-    if t is Tensor or t is float or t is int:
-        return a
-    if t is bool:
-        return as_tensor(np.bool_(a))
-    if t is complex:
-        return Tensor(*_literal(a, None))
-    return as_tensor(a)
-
-
-def _literal(a: Any, kind: Any) -> tuple[Recording | None, Any, Any]:
-    rec = state.recording
-    assert rec is not None
-    value = rec.literal(a)
-    return rec, value, Weak.of(value.type) if kind is None else kind
-
-
-def as_tensor(x: Any) -> Tensor:
-    """`x` (tensor, variable, array, number, nested numbers) as a tensor."""
-    if type(x) is Tensor:
-        return x
-    rec = state.recording
-    if isinstance(x, Operators):
-        return x.read()  # type: ignore[attr-defined, no-any-return]
-    if rec is None:
-        return Tensor.holding(x)
-    if type(x) is Dim:
-        value = rec.append(extent, (), (("of", x),), SIZE)
-        return Tensor(rec, value, Weak.of(SIZE))
-    if isinstance(x, np.ndarray):
-        return _captured(rec, x)
-    if isinstance(x, _PYTHON_SCALARS) and not isinstance(x, np.generic):
-        return Tensor(*_literal(x, None))
-    array = _numbers(x)
-    return Tensor(*_literal(array, ArrayType(array.dtype, array.shape)))
-
-
-def _captured(rec: Recording, x: Array) -> Tensor:
-    """An array used by recorded code.
-
-    A tape takes the contents of this moment; a traced function reads the array again at
-    each call.
-    """
-    if x.dtype.kind not in "biufc" or x.dtype.itemsize > 16:
-        raise at(_not_traceable(x), locate(rec.stop))
-    if rec.is_trace:
-        value = rec.leaf(x, x)
-        return Tensor(rec, value, value.type)
-    array = x if _frozen(x) else x.copy()
-    value = rec.leaf(array, array)
-    out = Tensor(rec, value, value.type, array)
-    rec.track(out)
-    return out
-
-
-def _frozen(x: Any) -> bool:
-    """Whether nobody can change the numbers of `x`."""
-    while isinstance(x, np.ndarray) and not x.flags.writeable:
-        if x.base is None:
-            return True
-        x = x.base
-    return False
-
-
-def _numbers(x: Any) -> Array:
-    if isinstance(x, (list, tuple)) and _holds_tensor(x):
-        raise UnsupportedError(
-            "a list that holds tensors is not an array; use np.stack or "
-            "tapec.numpy.array"
-        )
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
-        raise _not_traceable(x)
-    return array
-
-
-def _holds_tensor(x: Any) -> bool:
-    if isinstance(x, (list, tuple)):
-        return any(_holds_tensor(e) for e in x)
-    return isinstance(x, Operators)
-
-
-def _not_traceable(x: Any) -> UnsupportedError:
-    what = (
-        f"an array of dtype {x.dtype}"
-        if isinstance(x, np.ndarray)
-        else type(x).__name__
-    )
-    return UnsupportedError(
-        f"{what} cannot be traced; give numbers or arrays of numbers"
-    )
 
 
 def concrete(x: Any) -> Array:

@@ -4,26 +4,30 @@ What NumPy's functions do with tensors depends on their types and on plain optio
 second call with the same operands, where the recording is otherwise the same, records
 the same ops. The first call notes them; `followed` repeats them in one go:
 
-    out = followed(rec, np.mean, (h,), {})     # None: it has to be called
+    out = followed(rec, np.tanh, (h,), {}, 3)     # None: it has to be called
     before = noticed(rec, (h,), {})
-    out = mean(h)
-    remember(rec, before, np.mean, (h,), {}, out)
+    out = tanh(*before.blind)
+    remember(rec, before, np.tanh, {}, out)
 
-A call is remembered only if all it did was to record ops: it read no variable, made no
-leaf, computed nothing, and none of its operands had its number already, so nothing in
-it can have depended on numbers.
+A call is remembered only if all it did was to read its operands and to record ops: it
+read no other variable, made no other leaf, computed nothing, and saw no numbers of its
+operands, so nothing in it can have depended on them.
 """
 
 from __future__ import annotations
 
+import sys
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapec.ir import Value
-from tapec.recording import Recording, still_at
+from tapec.recording import Recording, is_library
 from tapec.recording.trail import Step, alike
+from tapec.tensor.reading import Source, again, is_source, read
 from tapec.tensor.tensor import Tensor
 
 __all__ = [
@@ -32,7 +36,6 @@ __all__ = [
     "noticed",
     "remember",
     "side_effects",
-    "without_numbers",
 ]
 
 MOST_CALLS = 32
@@ -43,24 +46,29 @@ STATIC = frozenset(
 )
 """Types of options that are compared by value."""
 
+_NUMBERS_AND_DTYPES = (complex, np.number, np.bool_, np.dtype)
+
 
 @dataclass(slots=True, eq=False)
 class Call:
     """A call, and what it recorded.
 
-    origin: primal, scope, user's frames of what it recorded; frames: those in pairs.
-    operands: the values of tensors, None for another argument. kinds: those of the
-    tensors, and the other arguments themselves. end, position: of the recording after
+    count: of its operands. operands: those of the recording by place, with value and
+    kind; plain ones, with None. sources: those that were read.
+    origin: primal, scope, user's frames of what it recorded; frames: those in pairs,
+    and scope, if no gradient was being recorded. end, position: of the recording after
     it. value, kind: of its result.
     """
 
     what: Any
-    origin: tuple[Any, ...]
-    scope: str
-    frames: tuple[tuple[Any, int], ...]
-    operands: tuple[Value | None, ...]
-    kinds: tuple[Any, ...]
+    count: int
+    operands: Sequence[tuple[int, Value | None, Any]]
+    sources: tuple[Source, ...]
     options: dict[str, Any]
+    origin: tuple[Any, ...]
+    scope: str | None
+    frames: tuple[tuple[Any, int], ...]
+    code: Any
     recorded: tuple[Value, ...]
     end: Step
     position: int
@@ -68,37 +76,72 @@ class Call:
     kind: Any
 
 
+_new = object.__new__
+_ref = weakref.ref
+_getframe = sys._getframe
+
+
 def followed(
     rec: Recording, what: Any, args: tuple[Any, ...], options: dict[str, Any], near: int
 ) -> Tensor | None:
     """The result of a call that the trail knows; None if it does not.
 
-    near: how many frames, counted from the recording's, are the library's for sure.
+    near: how many frames, counted from here, are the library's for sure.
     """
     for call in rec.step.calls:  # type: ignore[union-attr]
-        if call.what is not what or len(call.operands) != len(args):
+        if call.what is not what or call.count != len(args):
             continue
-        for a, v, kind in zip(args, call.operands, call.kinds):  # noqa: B905
-            if v is None:
+        for place, value, kind in call.operands:
+            a = args[place]
+            if value is None:
                 if a is not kind and not alike(a, kind):
                     break
-            elif type(a) is not Tensor or a.kind is not kind:
-                break
-            elif a.rec is rec:
-                if a.value is not v:
-                    break
-            elif _value_of(rec, a) is not v:
+            elif not (
+                type(a) is Tensor
+                and a.value is value
+                and a.rec is rec
+                and a.kind is kind
+            ):
                 break
         else:
-            known = call.options
-            if (options or known) and not _same_options(options, known):
+            if (options or call.options) and not _same_options(options, call.options):
                 continue
-            plain = rec.meta is None and call.frames and rec.scope == call.scope
-            if plain and still_at(call.frames, near):
-                return _repeated(rec, call)
-            if rec.origin(near) == call.origin:
+            here = rec.meta is None and rec.scope == call.scope
+            if here:
+                frame: Any = _getframe(near)
+                if frame.f_code is not call.code:
+                    frame = _first_user(frame)
+                for code, instruction in call.frames:
+                    here = frame and frame.f_code is code
+                    if not here or frame.f_lasti != instruction:
+                        here = False
+                        break
+                    frame = frame.f_back
+            if not here and rec.origin(near + 2) != call.origin:
+                continue
+            if not call.sources or again(rec, call.sources, args):
                 return _repeated(rec, call)
     return None
+
+
+def _first_user(frame: Any) -> Any:
+    """The frame, or the nearest around it that is not the library's."""
+    while frame is not None and is_library(frame.f_globals):
+        frame = frame.f_back
+    return frame
+
+
+def _repeated(rec: Recording, call: Call) -> Tensor:
+    rec.step = call.end
+    rec._uid = call.position
+    rec.values += call.recorded
+    out = _new(Tensor)
+    out.rec = rec
+    out.value = call.value
+    out.kind = call.kind
+    out.known = None
+    rec._fresh.append(_ref(out))
+    return out
 
 
 def _same_options(given: dict[str, Any], known: dict[str, Any]) -> bool:
@@ -107,54 +150,54 @@ def _same_options(given: dict[str, Any], known: dict[str, Any]) -> bool:
     )
 
 
-def _repeated(rec: Recording, call: Call) -> Tensor:
-    rec.step = call.end
-    rec._uid = call.position
-    rec.values += call.recorded
-    out = Tensor(rec, call.value, call.kind)
-    rec.track(out)
-    return out
-
-
 class _Before(NamedTuple):
-    """The recording before a call."""
+    """The recording before a call, its operands read.
+
+    operands: as tensors where they were read. blind: the same without numbers.
+    """
 
     step: Step
     position: int
     ops: int
-    numbers: tuple[int, ...]
+    effects: tuple[int, ...]
+    operands: tuple[Any, ...]
+    blind: tuple[Any, ...]
+    sources: tuple[Source, ...]
 
 
 def noticed(
-    rec: Recording,
-    args: tuple[Any, ...],
-    options: dict[str, Any],
-    settled: bool = False,
+    rec: Recording, args: tuple[Any, ...], options: dict[str, Any], reading: bool = True
 ) -> _Before | None:
     """What `remember` needs; None for a call that is not to be remembered.
 
-    settled: whether operands may have their numbers already.
+    reading: whether operands with numbers are read before the call, which then must
+    change none; else such a call is not remembered.
     """
     step = rec.step
-    if step is None:
+    if step is None or not all(map(_static, options.values())):
         return None
     for a in args:
-        if type(a) is Tensor:
-            if a.known is not None and not settled:
+        if type(a) is Tensor and a.rec is rec:
+            if a.known is not None and not reading:
                 return None
-        elif not _static(a):
+        elif not _static(a) and not (reading and is_source(rec, a)):
             return None
-    if not all(map(_static, options.values())):
-        return None
-    return _Before(step, rec._uid, len(rec.values), side_effects(rec))
+    operands, sources = list(args), []
+    for place, a in enumerate(args):
+        if is_source(rec, a):
+            operands[place], source = read(rec, place, a)
+            sources.append(source)
+    return _Before(
+        step, rec._uid, len(rec.values), side_effects(rec), tuple(operands),
+        tuple([_without_numbers(rec, a) for a in operands]), tuple(sources),
+    )  # fmt: skip
 
 
-def without_numbers(rec: Recording, x: Any) -> Any:
+def _without_numbers(rec: Recording, x: Any) -> Any:
     """The same operand for a call that should not see its numbers."""
     if type(x) is not Tensor or x.known is None:
         return x
-    value = _value_of(rec, x)
-    return x if value is None else Tensor(rec, value, x.kind)
+    return Tensor(rec, x.value, x.kind)
 
 
 def _static(x: Any) -> bool:
@@ -162,7 +205,7 @@ def _static(x: Any) -> bool:
         return all(map(_static, x))
     if type(x) is slice:
         return _static((x.start, x.stop, x.step))
-    return type(x) in STATIC or isinstance(x, np.dtype)
+    return type(x) in STATIC or isinstance(x, _NUMBERS_AND_DTYPES)
 
 
 def side_effects(rec: Recording) -> tuple[int, ...]:
@@ -172,30 +215,35 @@ def side_effects(rec: Recording) -> tuple[int, ...]:
 
 
 def remember(
-    rec: Recording, before: _Before | None, what: Any, args: tuple[Any, ...],
-    options: dict[str, Any], out: Any,
-) -> None:  # fmt: skip
+    rec: Recording, before: _Before | None, what: Any, options: dict[str, Any], out: Any
+) -> None:
     """Note the call that was made since `before`, if it did nothing but record."""
     if before is None or rec.step is None or type(out) is not Tensor:
         return
     position, recorded = rec._uid, tuple(rec.values[before.ops :])
     if out.rec is not rec or out.known is not None or out.value not in recorded:
         return
-    if any(out is a for a in args):
+    if any(out is a for a in before.blind):
         return
-    pure = before.numbers == side_effects(rec)
+    pure = before.effects == side_effects(rec)
     if not pure or position - before.position != len(recorded):
         return
     origin = _origin(recorded[0])
     if any(_origin(v) != origin for v in recorded):  # it called the user's own code
         return
-    operands = tuple([_value_of(rec, a) if type(a) is Tensor else None for a in args])
-    kinds = tuple([a.kind if type(a) is Tensor else a for a in args])
     primal, scope, flat = origin
     plain = primal is None and type(flat) is tuple
-    frames = tuple(zip(flat[::2], flat[1::2], strict=True)) if plain else ()
+    read = {source.place for source in before.sources}
+    operands = [
+        (i, a.value, a.kind) if type(a) is Tensor else (i, None, a)
+        for i, a in enumerate(before.operands)
+        if i not in read
+    ]
     call = Call(
-        what, origin, scope, frames, operands, kinds, dict(options),
+        what, len(before.operands), operands,
+        before.sources, dict(options), origin, scope if plain else None,
+        tuple(zip(flat[::2], flat[1::2], strict=True)) if plain else (),
+        flat[0] if plain else None,
         recorded, rec.step, position, out.value, out.kind,
     )  # fmt: skip
     before.step.calls.insert(0, call)
@@ -204,11 +252,3 @@ def remember(
 
 def _origin(op: Value) -> tuple[Any, ...]:
     return op.meta.primal, op.meta.scope, op.meta._loc
-
-
-def _value_of(rec: Recording, t: Tensor) -> Value | None:
-    """What a tensor is on the recording; None if it has no place there yet."""
-    if t.rec is rec:
-        return t.value
-    found = rec.leaf_by_id.get(id(t.known))
-    return None if found is None else found[1]

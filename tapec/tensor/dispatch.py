@@ -8,18 +8,18 @@ import numpy as np
 
 from tapec import primitive as _primitive
 from tapec.errors import TapecError, UnsupportedError, at
-from tapec.operators import GETITEM, Operators
+from tapec.operators import GETITEM, Operators, install_apply
 from tapec.ops.cast import cast
 from tapec.ops.later import Later
 from tapec.primitive import Primitive
-from tapec.recording import locate, state
-from tapec.tensor.binding import as_tensor, bind
-from tapec.tensor.calls import followed, noticed, remember, without_numbers
+from tapec.recording import Recording, locate, state
+from tapec.tensor.binding import bind
+from tapec.tensor.calls import followed, noticed, remember
 from tapec.tensor.functions import FUNCTIONS
 from tapec.tensor.templates import called
 from tapec.tensor.tensor import Tensor
 
-__all__ = ["apply_function", "apply_ufunc", "ufunc_primitive"]
+__all__ = ["array_function", "array_ufunc", "ufunc_primitive"]
 
 _NO_ATTRS: dict[str, Any] = {}
 _direct: dict[Any, Primitive] = {}
@@ -79,34 +79,30 @@ def _overridden(ufunc: np.ufunc, args: Any, kw: dict[str, Any]) -> Any:
         return FUNCTIONS[ufunc](*args, **kw)
     if rec.step is None:
         return called(rec, FUNCTIONS[ufunc], ufunc, args, kw)
-    args = tuple([as_tensor(a) if _is_array(a) else a for a in args])
-    out = followed(rec, ufunc, args, kw, 4)
-    if out is not None:
-        return out
-    return _noted(rec, FUNCTIONS[ufunc], ufunc, args, kw)
-
-
-def _noted(
-    rec: Any, implementation: Any, what: Any, args: Any, kw: dict[str, Any]
-) -> Any:
-    """A call that changes no operand; it may be followed later."""
-    blind = tuple([without_numbers(rec, a) for a in args])
-    before = noticed(rec, blind, kw)
-    out = implementation(*blind, **kw)
-    for a, b in zip(args, blind, strict=True):
-        if out is b:
-            return a
-    remember(rec, before, what, blind, kw, out)
+    out = followed(rec, ufunc, args, kw, 3)
+    if out is None:
+        out = _noted(rec, FUNCTIONS[ufunc], ufunc, args, kw)
     return out
 
 
-def _is_array(a: Any) -> bool:
-    """Whether a ufunc's operand is recorded as an array before anything else."""
-    return type(a) is not Tensor and isinstance(a, (np.ndarray, Operators))
+def _noted(
+    rec: Recording, implementation: Any, what: Any, args: Any, kw: dict[str, Any],
+    reading: bool = True,
+) -> Any:  # fmt: skip
+    """A call that changes no operand; it may be followed later."""
+    before = noticed(rec, args, kw, reading)
+    if before is None:
+        return implementation(*args, **kw)
+    out = implementation(*before.blind, **kw)
+    for a, b in zip(before.operands, before.blind, strict=True):
+        if out is b:
+            return a
+    remember(rec, before, what, kw, out)
+    return out
 
 
-def apply_function(func: Any, args: Any, kw: dict[str, Any]) -> Any:
-    """A NumPy function other than a ufunc called with tensors among its arguments."""
+def array_function(self: Any, func: Any, types: Any, args: Any, kw: Any) -> Any:
+    """`__array_function__` of tensors and variables: NumPy's functions but ufuncs."""
     implementation = FUNCTIONS.get(func)
     if implementation is None:
         name = f"{func.__module__}.{func.__name__}"
@@ -116,14 +112,15 @@ def apply_function(func: Any, args: Any, kw: dict[str, Any]) -> Any:
         return implementation(*args, **kw)
     if rec.step is None:
         return called(rec, implementation, func, args, kw)
-    out = followed(rec, func, args, kw, 4)
+    out = followed(rec, func, args, kw, 2)
     if out is not None:
         return out
     if func is GETITEM:
-        return _noted(rec, implementation, func, args, kw)
-    before = noticed(rec, args, kw)
+        reading = not isinstance(args[1], (np.ndarray, Operators))
+        return _noted(rec, implementation, func, args, kw, reading)
+    before = noticed(rec, args, kw, False)
     out = implementation(*args, **kw)
-    remember(rec, before, func, args, kw, out)
+    remember(rec, before, func, kw, out)
     return out
 
 
@@ -138,11 +135,10 @@ def _unsupported(text: str, name: str = "") -> TapecError:
     return at(UnsupportedError(text), locate(rec.stop if rec else None))
 
 
-def _array_ufunc(
-    self: Tensor, ufunc: np.ufunc, method: str, *args: Any, **kw: Any
-) -> Any:
-    if method == "__call__":
-        prim = None if kw else _direct.get(ufunc)
+def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *args: Any, **kw: Any) -> Any:
+    """`__array_ufunc__` of tensors and variables."""
+    if method == "__call__" and not kw:
+        prim = _direct.get(ufunc)
         if prim is not None:
             return bind(prim, args, _NO_ATTRS)
         if ufunc in FUNCTIONS:
@@ -150,9 +146,6 @@ def _array_ufunc(
     return apply_ufunc(ufunc, method, args, kw)
 
 
-def _array_function(self: Tensor, func: Any, types: Any, args: Any, kw: Any) -> Any:
-    return apply_function(func, args, kw)
-
-
-Tensor.__array_ufunc__ = _array_ufunc
-Tensor.__array_function__ = _array_function
+install_apply(_overridden)
+Tensor.__array_ufunc__ = array_ufunc
+Tensor.__array_function__ = array_function

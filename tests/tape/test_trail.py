@@ -83,6 +83,98 @@ def test_variables_of_other_names_and_types():
             assert f"%{name}: " in str(fn)
 
 
+def test_an_operand_that_is_read_twice():
+    def f(a, b):
+        return np.sum(a * b)
+
+    v, w = Variable([1.0, 2.0]), Variable([3.0, 5.0])
+    for _ in range(3):
+        for a, b, expected in (
+            (v, v, [[2.0, 4.0]]),
+            (v, w, [[3.0, 5.0], [1.0, 2.0]]),
+            (w, v, [[1.0, 2.0], [3.0, 5.0]]),
+        ):
+            with GradientTape() as tape:
+                y = f(a, b)
+            sources = [a] if a is b else [a, b]
+            for g, e in zip(tape.gradient(y, sources), expected, strict=True):
+                equals(g, np.array(e))
+            assert list(tape.watched_variables()) == sources
+
+
+def test_constants_that_are_one_or_two():
+    x, y = constant([1.0, 2.0]), constant([3.0, 5.0])
+    for a, b in [(x, y), (x, x), (x, y), (y, y), (y, x), (x, x)] * 2:
+        with GradientTape() as tape:
+            z = np.sum(a * b + b * a)
+        g, h = tape.gradient(z, [a, b])
+        factor = 2 if a is b else 1
+        equals(g, 2 * factor * b.numpy())
+        equals(h, 2 * factor * a.numpy())
+
+
+def test_arrays_that_changed():
+    frozen = np.array([5.0, 7.0])
+    frozen.setflags(write=False)
+    data, x = np.array([1.0, 2.0]), constant([1.0, 1.0])
+    for k in range(5):
+        with GradientTape() as tape:
+            y = x * data
+            data += 1.0
+            z = np.sum(y * data + frozen * x * frozen)
+        equals(tape.gradient(z, x), (data - 1.0) * data + frozen**2)
+        assert len(tape.function().params) == 4, k
+    for shape, dtype in (((1,), "f8"), ((2,), "f4"), ((2, 2), "f8"), ((2,), "f8")):
+        with GradientTape() as tape:
+            z = np.sum(x * np.full(shape, 3.0, dtype))
+        equals(tape.gradient(z, x), np.full(2, 3.0 * (len(shape))))
+
+
+def test_an_array_where_a_variable_was():
+    data, v = np.array([1.0, 2.0]), Variable([1.0, 2.0])
+    x = constant([3.0, 4.0])
+    for operand in [data, v, v, data, v] * 2:
+        with GradientTape() as tape:
+            y = np.sum(x * operand)
+        equals(tape.gradient(y, x), np.array([1.0, 2.0]))
+        assert tape.watched_variables() == ((v,) if operand is v else ())
+
+
+def test_a_first_operand_that_fits_and_a_second_that_does_not():
+    v, w = Variable([1.0, 2.0], name="v"), Variable([3.0, 5.0], name="w")
+    other = Variable([7.0, 8.0], name="other")
+    for b in [w, w, w, other, w, other]:
+        with GradientTape() as tape:
+            y = np.sum(v * b)
+        assert [id(read) for _, read, _ in tape._rec.reads] == [id(v), id(b)]
+        equals(tape.gradient(y, [v])[0], b.numpy())
+
+
+def test_one_of_two_that_were_read_before():
+    v, w = Variable([1.0, 2.0]), Variable([3.0, 5.0])
+    for k in range(8):
+        with GradientTape() as tape:
+            y = v * 2.0 + w * 3.0
+            z = np.sum(y * (w if k % 2 else v))
+        both = 2 * v.numpy() + 3 * w.numpy()
+        g, h = tape.gradient(z, [v, w])
+        equals(g, 2 * w.numpy() if k % 2 else both + 2 * v.numpy())
+        equals(h, both + 3 * w.numpy() if k % 2 else 3 * v.numpy())
+
+
+def test_numbers_of_numpys_types():
+    x = constant([1.0, -4.0], np.float32)
+    numbers = (np.float32(2.0), np.float64(2.0), np.float64(0.0), np.float64(-0.0))
+    for _ in range(3):
+        for k in (*numbers, np.int8(3), np.bool_(True), 1j, complex(0.0, -0.0)):
+            with GradientTape() as tape:
+                y = x * k
+                assert y.dtype == (np.ones(1, np.float32) * k).dtype
+            found, expected = y.numpy(), x.numpy() * k
+            assert found.tobytes() == expected.tobytes()
+            del tape
+
+
 def test_tensors_that_are_held_get_their_numbers():
     x = constant([1.0, 2.0])
     for hold in (0, 1, 2, 1, 0, 2, 1):
