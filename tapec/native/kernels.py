@@ -55,12 +55,15 @@ def emit_kernel(
     """Define `name` in `module`: what a `fused` op with this body does.
 
     lines: with debug information, in which line n is the op number n of the body.
-    whole: not in parts that threads share, whatever the sizes.
+    whole: not in parts that threads share, whatever the sizes, nor for two vectors at
+    a time: no estimate is asked for, as this is how one finds out.
     """
     split = None if whole else split_of(body)
+    twice = not whole and waits(body)
     count = len(body.params) + len(body.results)
     inner = declare(module, count, name, dims_of(body), ranged=split is not None)
-    Emission(inner, body, debug.lines_of(inner) if lines else None, split).emit()
+    listed = debug.lines_of(inner) if lines else None
+    Emission(inner, body, listed, split, twice=twice).emit()
     if split is None:
         emit_entry(module, inner, name)
     else:
@@ -79,15 +82,17 @@ def waits(body: Function) -> bool:
 class Emission:
     """One kernel under construction.
 
-    rows: of reductions along a last axis without a loop, the columns so far combined.
+    twice: whether its innermost loop is there for two vectors as well. rows: of
+    reductions along a last axis without a loop, the columns so far combined.
     cleared: results that are accumulated in memory, and start from their identity.
     """
 
     def __init__(
-        self, function: Any, body: Function, lines: Any, split: Split | None = None
-    ) -> None:
+        self, function: Any, body: Function, lines: Any, split: Split | None = None,
+        *, twice: bool = False,
+    ) -> None:  # fmt: skip
         self.function = function
-        self.split = split
+        self.split, self.twice = split, twice
         self.lines = lines
         self.body = body
         self.space = Space(body)
@@ -183,8 +188,9 @@ class Emission:
         part = None
         if self.split is not None:
             part = Part(self.split.depth, *self.function.args[-2:])
-        twice = waits(self.body)
-        self.nest = Nest(self.function, loops, self.extents, part, interleaved=twice)
+        self.nest = Nest(
+            self.function, loops, self.extents, part, interleaved=self.twice
+        )
         self.b = self._builder(self.nest.before)
         depths = list(range(1, len(axes) + 1))
         if len(loops) > len(axes):

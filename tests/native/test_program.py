@@ -13,7 +13,7 @@ import tapec
 from tapec.errors import CheckFailed
 from tapec.interpret import evaluate
 from tapec.ir import ArrayType
-from tapec.native import platform
+from tapec.native import lowering, platform
 from tapec.native import program as native_program
 from tapec.native.program import compile
 from tapec.passes.fuse import fuse
@@ -381,3 +381,14 @@ def test_kernels_of_one_level_do_not_wait_for_each_other():
     x = np.random.default_rng(0).uniform(1.0, 2.0, (100, 3))
     for found, wanted in zip(tapec.jit(f)(x), f(x), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-14)
+
+
+def test_the_cost_of_an_index_op_is_found_without_asking_for_it(monkeypatch):
+    """By a kernel of it alone, which must not depend on estimates."""
+    fn = parse("""
+        func @f(%x: f64[rows,4]) {
+          %1: f64[4,rows] = transpose %x perm=(1, 0)
+          return %1
+        }""")
+    monkeypatch.setattr(lowering, "_movable", {})
+    assert lowering.cost(fn.ops[0]) is not None
