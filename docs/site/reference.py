@@ -15,6 +15,7 @@ from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import tapec
+import tapec.distributed
 import tapec.numpy
 import tapec.random
 import tapec.scipy.special
@@ -48,6 +49,7 @@ def reference() -> dict[str, str]:
         "api-special": module_page(tapec.scipy.special, "tapec.scipy.special"),
         "api-random": module_page(tapec.random, "tapec.random"),
         "api-tf": module_page(tapec.tf, "tapec.tf"),
+        "api-distributed": module_page(tapec.distributed, "tapec.distributed"),
         "api-ir": "\n".join(for_passes()),
         "api-cli": command_line(),
     }

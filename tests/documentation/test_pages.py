@@ -18,16 +18,20 @@ from tests.documentation.pages import (
 )
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-OTHERS = {"tensorflow", "jax", "torch", "autograd"}
+OTHERS = {"tensorflow", "jax", "torch", "autograd", "joblib", "ray", "mpi"}
 """Libraries whose spellings a page may show, as in "```python jax"."""
 NOT_OF_A_PAGE = {"f.svg", "loop.svg"}
 """Pictures that the README draws."""
+
+NEEDS = {"distributed": "distributed"}
+"""Packages of extras that a page uses."""
 
 by_name = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 
 
 @by_name
 def test_it_shows_what_it_does(path, tmp_path, request):
+    pytest.importorskip(NEEDS.get(path.stem, "tapec"))
     ran = run(path, tmp_path)
     if request.config.getoption("--bless"):
         path.write_text(ran.blessed(), encoding="utf-8")
