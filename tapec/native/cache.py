@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from tapec.ir import Function, Value
 from tapec.locks import cached_property, lock
-from tapec.native import engine
+from tapec.native import engine, platform
+from tapec.native.addresses import Address, Symbol
 from tapec.native.ahead import Ahead
 from tapec.native.split import split_of
 from tapec.settings import config
@@ -19,13 +20,31 @@ __all__ = ["Kernel", "KernelCode", "kernels_for"]
 _known: WeakValueDictionary[Function, KernelCode]
 
 
+class Code(Protocol):
+    """What a `Library` is to a kernel."""
+
+    def address(self, name: str) -> Address:
+        """Where a function begins."""
+        ...
+
+
+class _Elsewhere(NamedTuple):
+    """A kernel that has no address, as its code is for another process."""
+
+    body: Function
+
+    def address(self, name: str) -> Address:
+        """Nowhere."""
+        return Address(0, Symbol(("kernels", self.body), name))
+
+
 class KernelCode:
     """The code of a body: where it begins, and its text on request.
 
     chunk, join: of a kernel that can be split; else 0.
     """
 
-    def __init__(self, body: Function, name: str, library: engine.Library) -> None:
+    def __init__(self, body: Function, name: str, library: Code) -> None:
         self.body = body
         self.address = library.address(name)
         self.chunk, self.join = (
@@ -100,6 +119,8 @@ _lock = lock()
 def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:
     """The code of each body; what is not known yet is compiled now."""
     wanted = dict.fromkeys(bodies)
+    if platform.elsewhere():
+        return {body: KernelCode(body, "kernel0", _Elsewhere(body)) for body in wanted}
     with _lock:
         found = {body: _known.get(body) for body in wanted}
         new = [body for body, code in found.items() if code is None]

@@ -24,9 +24,9 @@ from tapec.native import platform
 __all__ = ["Compiler", "compiler", "target_machine"]
 
 
-def target_machine(opt: int = 2) -> Any:
-    """This machine, as LLVM sees it."""
-    name, features = platform.cpu()
+def target_machine(opt: int = 2, elsewhere: platform.Cpu | None = None) -> Any:
+    """This machine, as LLVM sees it; or one for object files that run elsewhere."""
+    name, features = elsewhere or platform.cpu()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
         cpu=name,
@@ -34,7 +34,7 @@ def target_machine(opt: int = 2) -> Any:
         opt=opt,
         reloc="pic",
         codemodel="small",
-        jit=True,
+        jit=elsewhere is None,
     )
 
 
@@ -61,15 +61,16 @@ _watch(ffi.lib)  # before any compiler: without it nobody gives one something to
 
 
 class Compiler:
-    """What one thread compiles with."""
+    """What one thread compiles with. elsewhere: the processor if it is not this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: platform.Cpu | None = None) -> None:
         self._calls = waited_for()
+        self._elsewhere = elsewhere
 
     @cached_property
     def _machine(self) -> Any:
         """What optimizes and generates code."""
-        return target_machine()
+        return target_machine(elsewhere=self._elsewhere)
 
     @cached_property
     def _plain_machine(self) -> Any:

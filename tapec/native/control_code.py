@@ -40,28 +40,27 @@ from tapec.native.driver import (
 )
 from tapec.native.heap import free, reallocate
 
-__all__ = ["routine"]
+__all__ = ["emit", "routine"]
+
+
+NAMES = ("scan", "switch", "while_loop", "while_reverse")
 
 
 @lru_cache(maxsize=1)
 def _library() -> engine.Library:
-    emitters = {
-        "scan": _emit_scan,
-        "switch": _emit_switch,
-        "while_loop": _emit_while,
-        "while_reverse": _emit_record,
-    }
-
-    def emit(module: Any) -> None:
-        for name, emit_one in emitters.items():
-            emit_one(module, _define(module, name, WORD, [POINTER, POINTER]))
-
-    return engine.compiled("control", emit, tuple(emitters), imports(), finished=True)
+    return engine.compiled("control", emit, NAMES, imports(), finished=True)
 
 
 def routine(name: str) -> int:
     """The address of a routine."""
     return _library().address(name)
+
+
+def emit(module: Any) -> None:
+    """Add all of them."""
+    emitters = _emit_scan, _emit_switch, _emit_while, _emit_record
+    for name, emit_one in zip(NAMES, emitters, strict=True):
+        emit_one(module, _define(module, name, WORD, [POINTER, POINTER]))
 
 
 # --- scan ---------------------------------------------------------------------

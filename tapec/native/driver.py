@@ -23,12 +23,12 @@ from typing import Any
 from llvmlite import ir
 
 from tapec.locks import lock
-from tapec.native import engine, interrupts
+from tapec.native import engine, interrupts, platform
 from tapec.native.ahead import Ahead
 from tapec.native.platform import HEADERS
 from tapec.settings import config
 
-__all__ = ["CHECK_FAILED", "ODD", "Driver", "begin_driver", "driver"]
+__all__ = ["CHECK_FAILED", "ODD", "Driver", "begin_driver", "driver", "emit_alone"]
 
 INT, WORD, BYTE = (ir.IntType(n) for n in (64, 32, 8))
 POINTER = ir.PointerType()
@@ -93,7 +93,18 @@ def _emit(module: Any) -> None:
     _emit_enter(module)
     for name in ("run", "enter"):
         _emit_freely(module, module.globals[name])
-    interrupts.emit(module)
+    interrupts.emit(module, bool(platform.clock_functions()))
+    _emit_steps(module)
+
+
+def emit_alone(module: Any) -> None:
+    """Add what needs no Python: `run`, copies, checks, and steps that ask nobody."""
+    _emit_run(module)
+    interrupts.emit(module, asks=False)
+    _emit_steps(module)
+
+
+def _emit_steps(module: Any) -> None:
     _emit_copy(module)
     for name, width in (("check_bool", 8), ("check_i64", 64)):
         _emit_check(module, name, ir.IntType(width))

@@ -17,10 +17,19 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from tapec.locks import lock
+from tapec.native.addresses import Address, Symbol
 from tapec.native.compiler import compiler, target_machine
 from tapec.native.objects import object_code
 
-__all__ = ["Library", "compile_module", "compiled", "new_module", "texts_of"]
+__all__ = [
+    "Library",
+    "compile_module",
+    "compiled",
+    "engine",
+    "linked",
+    "new_module",
+    "texts_of",
+]
 
 _lock = lock()
 _numbers = itertools.count()
@@ -57,15 +66,16 @@ def new_module(name: str) -> Any:
 
 
 class Library:
-    """Compiled code, alive as long as this object."""
+    """Compiled code, alive as long as this object. key: what it was made from."""
 
-    def __init__(self, tracker: Any) -> None:
+    def __init__(self, tracker: Any, key: Any = None) -> None:
         self._tracker = tracker
+        self._key = key
         _libraries.add(self)
 
-    def address(self, name: str) -> int:
+    def address(self, name: str) -> Address:
         """Where the function `name` begins."""
-        return int(self._tracker[name])
+        return Address(self._tracker[name], Symbol(self._key, name))
 
 
 _libraries: weakref.WeakSet[Library] = weakref.WeakSet()
@@ -92,7 +102,7 @@ def compile_module(
     """
     text = str(module)
     code = object_code(text, lambda: (_plainly if plain else _compiled)(text))
-    return _linked(code, exports, imports or {})
+    return linked(code, exports, imports or {})
 
 
 def compiled(
@@ -114,7 +124,7 @@ def compiled(
         emit(module)
         return _compiled(str(module), finished)
 
-    return _linked(object_code(key, make), exports, imports or {})
+    return linked(object_code(key, make), exports, imports or {}, key)
 
 
 def _compiled(text: str, finished: bool = False) -> bytes:
@@ -131,7 +141,10 @@ def _plainly(text: str) -> bytes:
         return c.plain(text)
 
 
-def _linked(code: bytes, exports: Iterable[str], imports: Mapping[str, int]) -> Library:
+def linked(
+    code: bytes, exports: Iterable[str], imports: Mapping[str, int], key: Any = None
+) -> Library:
+    """Object code as a part of this process."""
     builder = llvm.JITLibraryBuilder()
     builder.add_object_img(code)
     builder.add_current_process()
@@ -140,7 +153,8 @@ def _linked(code: bytes, exports: Iterable[str], imports: Mapping[str, int]) -> 
     for name in exports:
         builder.export_symbol(name)
     with _lock:
-        return Library(builder.link(engine().jit, f"tapec{next(_numbers)}"))
+        tracker = builder.link(engine().jit, f"tapec{next(_numbers)}")
+        return Library(tracker, key)
 
 
 def texts_of(module: Any) -> tuple[str, str]:

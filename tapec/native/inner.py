@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tapec.ir import Function
+from tapec.native.addresses import Address
 from tapec.native.cache import kernels_for
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, make_plan
@@ -78,7 +79,8 @@ class Inner:
                 words.append(outer[slot])
                 kinds.append(2)
             elif slot in self._constants:
-                words.append(self._constants[slot].ctypes.data)
+                constant = self._constants[slot]
+                words.append(Address(constant.ctypes.data, constant))
                 kinds.append(1)
             else:
                 words.append(inside.get(slot, start + self._arena + buffer.offset))

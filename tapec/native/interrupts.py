@@ -70,15 +70,15 @@ def watch(set_main: int) -> None:
 # --- code -------------------------------------------------------------------------
 
 
-def emit(module: Any) -> None:
-    """Add `poll`, `polled` and `set_main`."""
+def emit(module: Any, asks: bool) -> None:
+    """Add `poll`, `polled` and `set_main`. asks: whether there is a Python to ask."""
     last, main = (_word(module, name) for name in ("last_look", "main_thread"))
     void = ir.FunctionType(ir.VoidType(), [INT])
     at = _begin(ir.Function(module, void, "set_main"))
     at.store(at.function.args[0], main)
     at.ret_void()
     at = _begin(ir.Function(module, ir.FunctionType(WORD, []), "poll"))
-    if platform.clock_functions():
+    if asks:
         _emit_poll(at, last, main)
     else:
         at.ret(ir.Constant(WORD, 0))

@@ -19,12 +19,13 @@ from llvmlite import ir
 
 from tapec.ir import Value
 from tapec.native import blas, engine
+from tapec.native.addresses import Address
 from tapec.native.driver import INT, POINTER, WORD, _define, _item, _Loop, _number
 from tapec.native.layout import memory_type
 from tapec.native.levels import folded_transpose
 from tapec.settings import threads_address
 
-__all__ = ["Product", "product"]
+__all__ = ["Product", "emit_product", "product"]
 
 LETTERS = {np.dtype(t): t for t in "fdFD"}
 ALWAYS_ALONE, ALONE = 1 << 18, 1 << 24
@@ -48,9 +49,10 @@ class Product:
     def indices(self, a: int, b: int, c: int) -> list[int]:
         """The step's indices for the slots of operands and result."""
         pairs = _batches(self.op)
+        threads = Address(threads_address())
         return [
             a, b, c, self.m, self.n, self.k, self.transpose_a, self.transpose_b,
-            threads_address(), len(pairs), *itertools.chain.from_iterable(pairs),
+            threads, len(pairs), *itertools.chain.from_iterable(pairs),
         ]  # fmt: skip
 
     @property
@@ -100,18 +102,7 @@ def _routine(dtype: np.dtype[Any]) -> engine.Library:
     counts = blas.thread_counts()
 
     def emit(module: Any) -> None:
-        void = ir.VoidType()
-        gemm, gemv = (
-            ir.Function(module, ir.FunctionType(void, [POINTER] * count), name)
-            for name, count in zip(names, (13, 11), strict=True)
-        )
-        emitter = _Emitter(module, dtype, gemm, gemv)
-        if counts:
-            get = ir.FunctionType(WORD, [])
-            set_ = ir.FunctionType(void, [WORD])
-            emitter.get_threads = ir.Function(module, get, "tapec_blas_get")
-            emitter.set_threads = ir.Function(module, set_, "tapec_blas_set")
-        emitter.emit()
+        emit_product(module, "product", letter, tuple(names), bool(counts))
 
     imports = {name: blas.address(routine) for name, routine in names.items()}
     imports |= {f"tapec_blas_{way}": where for way, where in counts.items()}
@@ -119,8 +110,31 @@ def _routine(dtype: np.dtype[Any]) -> engine.Library:
     return engine.compiled(key, emit, ["product"], imports, finished=True)
 
 
+def emit_product(
+    module: Any, name: str, letter: str, routines: tuple[str, ...], limits: bool
+) -> None:
+    """Add the routine for the dtype that BLAS has this letter for.
+
+    routines: what `gemm` and `gemv` are called. limits: whether the number of threads
+    of BLAS can be set.
+    """
+    void = ir.VoidType()
+    gemm, gemv = (
+        ir.Function(module, ir.FunctionType(void, [POINTER] * count), routine)
+        for routine, count in zip(routines, (13, 11), strict=True)
+    )
+    dtype = np.dtype({blas: t for t, blas in BLAS_LETTER.items()}[letter])
+    emitter = _Emitter(module, name, dtype, gemm, gemv)
+    if limits:
+        get = ir.FunctionType(WORD, [])
+        set_ = ir.FunctionType(void, [WORD])
+        emitter.get_threads = ir.Function(module, get, "tapec_blas_get")
+        emitter.set_threads = ir.Function(module, set_, "tapec_blas_set")
+    emitter.emit()
+
+
 class _Emitter:
-    """Emits `product` for one dtype.
+    """Emits the routine for one dtype.
 
     get_threads, set_threads: of BLAS, if it has them.
     """
@@ -128,8 +142,10 @@ class _Emitter:
     get_threads: Any = None
     set_threads: Any = None
 
-    def __init__(self, module: Any, dtype: np.dtype[Any], gemm: Any, gemv: Any) -> None:
-        self.function = _define(module, "product", WORD, [POINTER, POINTER])
+    def __init__(
+        self, module: Any, name: str, dtype: np.dtype[Any], gemm: Any, gemv: Any
+    ) -> None:
+        self.function = _define(module, name, WORD, [POINTER, POINTER])
         self.gemm, self.gemv = gemm, gemv
         self.parts = 2 if dtype.kind == "c" else 1
         self.element = memory_type(dtype)
@@ -146,8 +162,7 @@ class _Emitter:
         ]
         self._constants()
         size = at.mul(self.m, self.n)
-        threads = at.load(_item(at, indices, 8, POINTER), typ=INT)
-        before = self._limited(at.mul(size, self.k), threads)
+        before = self._limited(at.mul(size, self.k), _item(at, indices, 8, POINTER))
         with _Loop(at, _number(0), _item(at, indices, 9)) as batch:
             row = at.add(at.mul(batch, _number(2)), _number(10))
             offsets = [
@@ -162,8 +177,10 @@ class _Emitter:
                 at.call(self.set_threads, [before])
         at.ret(ir.Constant(WORD, 0))
 
-    def _limited(self, volume: Any, threads: Any) -> Any:
+    def _limited(self, volume: Any, where: Any) -> Any:
         """Let BLAS use so many threads at most, one for a product of middling size.
+
+        where: the number of threads is.
 
         Returns how many it had, if those were more, else 1. Calls at the same time may
         see each other's number, but none is left behind: only what was more is put
@@ -172,6 +189,7 @@ class _Emitter:
         if self.get_threads is None:
             return None
         at, one = self.at, ir.Constant(WORD, 1)
+        threads = at.load(where, typ=INT)
         cell = self._cell(one)
         with at.if_then(at.icmp_unsigned(">", volume, _number(ALWAYS_ALONE))):
             middling = at.icmp_unsigned("<=", volume, _number(ALONE))

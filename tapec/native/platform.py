@@ -7,20 +7,27 @@ import platform
 import struct
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 __all__ = [
     "HEADERS",
     "STEADY_CLOCK",
+    "Cpu",
     "clock_functions",
     "cpu",
+    "cpu_named",
+    "elsewhere",
     "has_fma",
     "has_half",
     "huge_pages",
     "llvm_versions",
+    "made_for",
     "memory_functions",
     "pause_instruction",
     "thread_functions",
@@ -28,12 +35,67 @@ __all__ = [
 ]
 
 
+class Cpu(NamedTuple):
+    """LLVM's name of a processor, and its features in LLVM's notation."""
+
+    name: str
+    features: str
+
+    @property
+    def has(self) -> frozenset[str]:
+        """The features that are there."""
+        return frozenset(f[1:] for f in self.features.split(",") if f[:1] == "+")
+
+
 @lru_cache(maxsize=1)
-def cpu() -> tuple[str, str]:
-    """LLVM's name of this processor, and its features in LLVM's notation."""
+def cpu() -> Cpu:
+    """This processor."""
     import llvmlite.binding as llvm
 
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    return Cpu(llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+
+
+_LEVELS = {
+    "x86-64-v2": "cx16 popcnt sahf sse3 sse4.1 sse4.2 ssse3",
+    "x86-64-v3": "avx avx2 bmi bmi2 f16c fma lzcnt movbe xsave",
+    "x86-64-v4": "avx512bw avx512cd avx512dq avx512f avx512vl",
+}
+"""What each level of the psABI has besides that of the level before."""
+
+
+def cpu_named(name: str) -> Cpu:
+    """The processor "host", "generic" (any of this architecture), or a level of x86-64.
+
+    Raises ValueError for any other name.
+    """
+    if name == "host":
+        return cpu()
+    levels = list(_LEVELS) if _machine() in ("x86_64", "amd64") else []
+    if name == "generic":
+        return Cpu("x86-64" if levels else "generic", "")
+    if name not in levels:
+        known = ", ".join(map(repr, ["host", "generic", *levels]))
+        raise ValueError(f"cpu is one of {known}, not {name!r}")
+    features = " ".join(_LEVELS[n] for n in levels[: levels.index(name) + 1])
+    return Cpu(name, ",".join(f"+{f}" for f in features.split()))
+
+
+_elsewhere: ContextVar[Cpu | None] = ContextVar("elsewhere", default=None)
+
+
+def elsewhere() -> Cpu | None:
+    """The processor that code is made for, if it is not to run in this process."""
+    return _elsewhere.get()
+
+
+@contextmanager
+def made_for(other: Cpu) -> Iterator[None]:
+    """Programs made inside are for another process, with one thread."""
+    token = _elsewhere.set(other)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
 
 
 def llvm_versions() -> tuple[Any, ...]:
@@ -46,22 +108,24 @@ def llvm_versions() -> tuple[Any, ...]:
 
 def has_half() -> bool:
     """Whether f16 converts in hardware; the library routines may not be there."""
-    arm = platform.machine().lower() in ("arm64", "aarch64")
-    return arm or "+f16c" in cpu()[1].split(",")
+    return _machine() in ("arm64", "aarch64") or "f16c" in cpu().has
+
+
+def _machine() -> str:
+    return platform.machine().lower()
 
 
 def has_fma() -> bool:
     """Whether x * y + z rounded once is an instruction, not a routine."""
-    arm = platform.machine().lower() in ("arm64", "aarch64")
-    return arm or "+fma" in cpu()[1].split(",")
+    return _machine() in ("arm64", "aarch64") or "fma" in (elsewhere() or cpu()).has
 
 
 def vector_width() -> int:
     """Bits of the widest vector register worth using."""
-    features = cpu()[1].split(",")
-    if "+avx512f" in features:
+    features = (elsewhere() or cpu()).has
+    if "avx512f" in features:
         return 512
-    return 256 if "+avx" in features else 128
+    return 256 if "avx" in features else 128
 
 
 class Headers:
@@ -134,7 +198,7 @@ def thread_functions() -> dict[str, int]:
 
 def pause_instruction() -> tuple[str, list[int]]:
     """How a thread waits in a loop for a moment: LLVM's name for it, and numbers."""
-    machine = platform.machine().lower()
+    machine = _machine()
     if machine in ("x86_64", "amd64"):
         return "llvm.x86.sse2.pause", []
     return ("llvm.aarch64.hint", [1]) if machine in ("arm64", "aarch64") else ("", [])

@@ -9,6 +9,7 @@ import numpy as np
 
 from tapec.ir import ArrayType, Value
 from tapec.locks import cached_property
+from tapec.native.addresses import Address
 from tapec.native.plan import Plan
 from tapec.native.pool import pool
 from tapec.native.pool_state import Row
@@ -51,8 +52,8 @@ def words_of(
     """The indices of a parallel step up to `Row.rest`. routines: chunk and join."""
     chunk, join = routines
     head = {
-        Row.state: pool().state,
-        Row.threads: pool().threads,
+        Row.state: Address(pool().state),
+        Row.threads: Address(pool().threads),
         Row.chunk: chunk,
         Row.join: join,
         Row.count: chunks.number,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tapec.ir import Function
+from tapec.native.addresses import Address
 from tapec.native.driver import driver
 from tapec.native.interrupts import Pace
 from tapec.native.plan import Plan
@@ -19,11 +20,19 @@ __all__ = ["Table", "Words"]
 
 
 class Words:
-    """Integers that emitted code reads, kept where they are."""
+    """Integers that emitted code reads, kept where they are.
+
+    words: the same, with what is at those that are addresses.
+    """
 
     def __init__(self, words: Sequence[int]) -> None:
+        self.words = words
         self._array = (ctypes.c_int64 * max(len(words), 1))(*words)
-        self.address = ctypes.addressof(self._array)
+
+    @property
+    def address(self) -> Address:
+        """Where they are."""
+        return Address(ctypes.addressof(self._array), self)
 
 
 class Table(Words):

@@ -45,20 +45,22 @@ from tapec.native.driver import (
     _number,
 )
 
-__all__ = ["MOVING", "WORDS", "routine"]
+__all__ = ["MOVING", "WORDS", "emit", "routine"]
 
 SEGMENT, ACCUMULATOR, MOVING = 13, 5, 7
 WORDS = 9
 
 
+def emit(module: Any) -> None:
+    """Add both."""
+    kinds = [POINTER, POINTER]
+    _Routine(_define(module, "tile", WORD, kinds)).emit()
+    kinds += [INT, INT, POINTER, INT]
+    _Routine(_define(module, "tile_chunk", WORD, kinds)).emit()
+
+
 @lru_cache(maxsize=1)
 def _library() -> engine.Library:
-    def emit(module: Any) -> None:
-        kinds = [POINTER, POINTER]
-        _Routine(_define(module, "tile", WORD, kinds)).emit()
-        kinds += [INT, INT, POINTER, INT]
-        _Routine(_define(module, "tile_chunk", WORD, kinds)).emit()
-
     return engine.compiled(
         "tile", emit, ("tile", "tile_chunk"), imports(), finished=True
     )

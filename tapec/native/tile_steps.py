@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tapec.ir import ArrayType, Value, with_sizes
+from tapec.native.addresses import Address
 from tapec.native.control_steps import Control
 from tapec.native.inner import Inner
 from tapec.native.layout import NoNative
@@ -71,7 +72,8 @@ class Tile(Control):
         rows = zip(self.starts_from, self._results(plan), self.buffers, strict=False)
         places = self._places()
         for (array, result, pair), (place, _) in zip(rows, places, strict=True):
-            sums += [array.ctypes.data, result, *pair, place]
+            identities = Address(array.ctypes.data, array)
+            sums += [identities, result, *pair, place]
         whole = length // size
         tiles = [(0, whole)] if whole else []
         tiles += [(whole, 1)] if length % size else []

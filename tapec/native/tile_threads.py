@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
 from tapec.ir import Value, dims_of
-from tapec.native import engine
+from tapec.native import engine, platform
 from tapec.native.driver import BYTE, INT, POINTER, WORD, _define, _item
 from tapec.native.inner import Inner
 from tapec.native.joining import Kind, emit_joined
@@ -26,7 +27,7 @@ from tapec.native.steps import Step
 from tapec.native.tile_code import WORDS, routine
 from tapec.settings import config
 
-__all__ = ["Shared", "shared"]
+__all__ = ["Shared", "emit_join", "shared"]
 
 PARTS = 16
 """Chunks of a loop: what they accumulate is written and read once more."""
@@ -40,7 +41,7 @@ class Shared:
 
     def __init__(self, chunks: Chunks, kinds: tuple[Kind, ...]) -> None:
         self.chunks = chunks
-        self.threads = max(2, config.threads)
+        self.threads = 1 if platform.elsewhere() else max(2, config.threads)
         self._join = _joining(kinds) if kinds else None
 
     def nbytes(self, own: int) -> int:
@@ -103,20 +104,23 @@ def _time(steps: Sequence[Step]) -> float | None:
 
 @cache
 def _joining(kinds: tuple[Kind, ...]) -> engine.Library:
-    """A routine that joins results of these kinds."""
-
-    def emit(module: ir.Module) -> None:
-        arguments = [POINTER, POINTER, POINTER, INT, INT]
-        function = _define(module, "join", WORD, arguments)
-        slots, indices, scratch, count, stride = function.args
-        at = ir.IRBuilder(function.append_basic_block("entry"))
-        for number, kind in enumerate(kinds):
-            slot, place, size = (
-                _item(at, indices, WORDS + 3 * number + i) for i in range(3)
-            )
-            target = _item(at, slots, slot, POINTER)
-            first = at.gep(scratch, [place], source_etype=BYTE)
-            emit_joined(at, kind, target, first, size, count, stride)
-        at.ret(ir.Constant(WORD, 0))
+    def emit(module: Any) -> None:
+        emit_join(module, "join", kinds)
 
     return engine.compiled(("join", kinds), emit, ["join"])
+
+
+def emit_join(module: Any, name: str, kinds: tuple[Kind, ...]) -> None:
+    """Add a routine that joins results of these kinds."""
+    arguments = [POINTER, POINTER, POINTER, INT, INT]
+    function = _define(module, name, WORD, arguments)
+    slots, indices, scratch, count, stride = function.args
+    at = ir.IRBuilder(function.append_basic_block("entry"))
+    for number, kind in enumerate(kinds):
+        slot, place, size = (
+            _item(at, indices, WORDS + 3 * number + i) for i in range(3)
+        )
+        target = _item(at, slots, slot, POINTER)
+        first = at.gep(scratch, [place], source_etype=BYTE)
+        emit_joined(at, kind, target, first, size, count, stride)
+    at.ret(ir.Constant(WORD, 0))
