@@ -42,6 +42,7 @@ from tapec.vectorize import vmap
 if _TYPE_CHECKING:
     from tapec import distributed
     from tapec.debugging import check_nan, debug, diff
+    from tapec.exporting import export, load
 
 __version__ = "0.1.0"
 
@@ -79,6 +80,7 @@ __all__ = [
     "debug",
     "diff",
     "distributed",
+    "export",
     "fori_loop",
     "grad",
     "hessian",
@@ -90,6 +92,7 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "load",
     "print",
     "random",
     "recompute_grad",
@@ -109,11 +112,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What is for debugging or for many processes is loaded when it is used."""
+    """What is for debugging or leaves this process is loaded when it is used."""
     if name == "distributed":
         import importlib
 
         return importlib.import_module("tapec.distributed")
+    if name in ("export", "load"):
+        from tapec import exporting
+
+        return getattr(exporting, name)
     if name in __all__:
         from tapec import debugging
 

@@ -262,6 +262,11 @@ class Compiled(Called):
         leaves, structure = self._flatten(args, kw)
         return self._trace(leaves, structure).function
 
+    def trace(self, args: tuple[Any, ...]) -> tuple[Traced, list[Any], Any]:
+        """What is recorded for these arguments, their leaves and structure."""
+        leaves, structure = self._flatten(args, {})
+        return Compiled._trace(self, leaves, structure), leaves, structure
+
     def inspect(self, *args: Any, **kw: Any) -> Any:
         """What is compiled for these arguments, stage by stage: see `tapec.inspect`."""
         leaves, structure = self._flatten(args, kw)

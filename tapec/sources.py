@@ -16,7 +16,14 @@ from tapec.recording import Recording
 from tapec.tensor import Tensor, Weak, as_tensor
 from tapec.variable import Variable
 
-__all__ = ["Selection", "Sources", "fresh_sources", "like_sources", "name_of"]
+__all__ = [
+    "Returns",
+    "Selection",
+    "Sources",
+    "fresh_sources",
+    "like_sources",
+    "name_of",
+]
 
 Fun = Callable[..., Any]
 
@@ -26,6 +33,15 @@ class Selection(NamedTuple):
 
     argnums: int | Sequence[int] = 0
     argnames: str | Sequence[str] | None = None
+
+
+class Returns(NamedTuple):
+    """What a gradient function returns: the value too, besides the gradient by these
+    arguments, and whatever else the function has."""
+
+    value: bool
+    selection: Selection
+    has_aux: bool
 
 
 class Sources:

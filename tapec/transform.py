@@ -19,7 +19,7 @@ from tapec.passes.rolling.recorded import rolled_again
 from tapec.passes.rules import filled
 from tapec.passes.vjp import backpropagate
 from tapec.recording import Recording, state
-from tapec.sources import Selection, Sources, like_sources, name_of
+from tapec.sources import Returns, Selection, Sources, like_sources, name_of
 from tapec.tensor import Tensor, as_tensor
 
 __all__ = ["as_loops", "grad", "jit", "memoised", "pull", "seeds_of", "value_and_grad"]
@@ -100,6 +100,7 @@ def grad(
         value, grads = _differentiate(fun, selection, has_aux, args, kw)
         return (grads, value[1]) if has_aux else grads
 
+    body.returns = Returns(False, selection, has_aux)  # type: ignore[attr-defined]
     return compiled(fun, body, static_argnums, static_argnames, dynamic, specs, passes)
 
 
@@ -136,6 +137,7 @@ def value_and_grad(
     def body(*args: Any, **kw: Any) -> Any:
         return _differentiate(fun, selection, has_aux, args, kw)
 
+    body.returns = Returns(True, selection, has_aux)  # type: ignore[attr-defined]
     return compiled(fun, body, static_argnums, static_argnames, dynamic, specs, passes)
 
 

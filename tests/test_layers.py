@@ -41,7 +41,7 @@ LAYERS = (
     | {"transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
-    | {"debugging"}
+    | {"debugging", "exporting"}
     | {"tape", "tape_gradient", "tape_sources", "tape_explain", "jacobians"},
     {"tf", "distributed"},
     {"tapec", "cli", "__main__", "demo", "doctor", "highlight"},
