@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
+N ?= 1000
+SEED ?= 0
 
 PY := $(VENV)/bin/python
 RUN := $(VENV)/.installed
@@ -11,13 +13,14 @@ DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
 PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadgroup --max-worker-restart 0
 
-.PHONY: help demo lint test test-all docs bench clean
+.PHONY: help demo lint test test-all fuzz docs bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo      train on handwritten digits with a compiled gradient"
 	@echo "make test      ruff, mypy and the short test suite"
 	@echo "make test-all  the same with every slow test"
+	@echo "make fuzz      random programs, N=1000 of them from SEED=0 on"
 	@echo "make lint      ruff and mypy alone"
 	@echo "make docs      the documentation as a site, in build/docs/html"
 	@echo "make bench     tapec and its peers, in one run"
@@ -45,6 +48,9 @@ test-all: lint
 
 docs: $(DEV)
 	@$(PY) -m docs.site
+
+fuzz: $(DEV)
+	@$(PY) -m tests.fuzz programs $(N) --seed $(SEED)
 
 bench: $(BENCH)
 	@$(PY) -m benchmarks

@@ -1,14 +1,16 @@
 """Files kept between processes, in the user's cache directory.
 
-A file is the digest of its contents, then the contents. Since some are run as code, a
-file is loaded only if it is whole and nobody but the user can have written it. Nothing
-here fails: what cannot be read is missing, what cannot be written is not kept.
+A file is the digest of its name and contents, then the contents. Since some are run
+as code, a file is loaded only if it is whole, has the name it was given, and nobody but
+the user can have written it. Nothing here fails: what cannot be read is missing, what
+cannot be written is not kept.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -56,13 +58,16 @@ def load(name: str) -> bytes | None:
             return None
         path = os.path.join(where, name)
         with open(path, "rb", opener=_open_itself) as file:
-            if not _is_mine(os.fstat(file.fileno()), 0o077):
+            state = os.fstat(file.fileno())
+            if not (_is_mine(state, 0o077) and stat.S_ISREG(state.st_mode)):
+                return None
+            if state.st_size > LIMIT:
                 return None
             data = file.read()
     except OSError:
         return None
     digest, contents = data[:DIGEST], data[DIGEST:]
-    return contents if _digest(contents) == digest else None
+    return contents if _digest(name, contents) == digest else None
 
 
 def store(name: str, contents: bytes) -> None:
@@ -83,7 +88,7 @@ def store(name: str, contents: bytes) -> None:
         return
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(_digest(contents) + contents)
+            file.write(_digest(name, contents) + contents)
         os.replace(unfinished, os.path.join(where, name))
     except OSError:
         pass  # a full disk, say
@@ -92,8 +97,9 @@ def store(name: str, contents: bytes) -> None:
 
 
 def _open_itself(path: str, flags: int) -> int:
-    """Not what a link of this name leads to."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+    """Not what a link of this name leads to, and without waiting at a pipe."""
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags)
 
 
 def _is_mine(state: os.stat_result, others: int) -> bool:
@@ -103,10 +109,10 @@ def _is_mine(state: os.stat_result, others: int) -> bool:
     return state.st_uid == os.getuid() and not state.st_mode & others
 
 
-def _digest(contents: bytes) -> bytes:
+def _digest(name: str, contents: bytes) -> bytes:
     import hashlib
 
-    return hashlib.sha256(contents).digest()
+    return hashlib.sha256(name.encode() + b"\n" + contents).digest()
 
 
 def _make_room(where: str, limit: int) -> None:

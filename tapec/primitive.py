@@ -206,7 +206,12 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PRIMITIVES.__getitem__, (self.name,)
+        return _named, (self.name,)
+
+
+def _named(name: str) -> Primitive:
+    """The record, when it is unpickled."""
+    return PRIMITIVES[name]
 
 
 def _bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:

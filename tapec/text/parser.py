@@ -21,6 +21,9 @@ from tapec.text.values import ValueParser
 
 __all__ = ["parse", "parse_module"]
 
+DIGITS = 18
+"""Of the number of a value, at most."""
+
 
 def parse(source: str, filename: str = "<text>") -> Function:
     """The last function of the text, which may name those before it in attributes."""
@@ -112,6 +115,8 @@ class _FunctionParser(ValueParser):
             self.t.fail("a name that is not taken", start)
         number, name = -1, text[1:]
         if name.isdecimal():
+            if len(name) > DIGITS:
+                self.t.fail("a number of fewer digits", start)
             number, name = int(name), ""
             if number in self.uids:
                 self.t.fail("a number that is not taken", start)

@@ -68,7 +68,7 @@ class ValueParser:
         if t.text == ":" or (t.kind == "number" and t.ahead() == ":"):
             return self.slice()
         if t.kind in ("number", "complex"):
-            return _number_of(t.advance())
+            return self.number()
         if t.kind == "dim":
             return self.extent()
         if t.kind == "string":
@@ -102,11 +102,18 @@ class ValueParser:
     def bound(self) -> int | None:
         if self.t.kind != "number":
             return None
-        number = _number_of(self.t.text)
+        start, number = self.t.start, self.number()
         if not isinstance(number, int):
-            self.t.fail("an integer")
-        self.t.advance()
+            self.t.fail("an integer", start)
         return number
+
+    def number(self) -> int | float | complex:
+        try:
+            found = _number_of(self.t.text)
+        except ValueError:  # Python reads no integer of thousands of digits
+            self.t.fail("a number of fewer digits")
+        self.t.advance()
+        return found
 
     def string(self) -> str:
         try:
@@ -162,7 +169,7 @@ class ValueParser:
         literal = self.elements()
         try:
             return array_from(literal, type_)
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, MemoryError) as error:
             self.t.fail(f"an array of type {type_!r}", start, hint=f" ({error})")
 
     def elements(self) -> Any:
@@ -172,7 +179,7 @@ class ValueParser:
             t.mark("]")
             return items
         if t.kind in ("number", "complex"):
-            return _number_of(t.advance())
+            return self.number()
         if t.kind == "word" and t.text in ("True", "False"):
             return t.advance() == "True"
         if t.text == "bytes":

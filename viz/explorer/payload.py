@@ -28,9 +28,9 @@ KINDS = ("param", "op", "const", "effect")
 
 
 def compressed(data: Any) -> str:
-    """JSON, deflated, as base64."""
+    """JSON, deflated, as base64; a lone surrogate in a name becomes a question mark."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode(), 7)).decode()
+    return base64.b64encode(zlib.compress(text.encode(errors="replace"), 7)).decode()
 
 
 def payload(document: Mapping[str, Any]) -> dict[str, Any]:
