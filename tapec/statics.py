@@ -132,6 +132,13 @@ def static_names(
     if not argnums:
         return frozenset(argnames)
     names = list(signature(fun).parameters)
+    for i in argnums:
+        if not -len(names) <= i < len(names):
+            called = getattr(fun, "__name__", "the function")
+            listed = ", ".join(names) or "none"
+            raise ValueError(
+                f"static_argnums: {called} has no parameter {i}; it has {listed}"
+            )
     return frozenset((*argnames, *(names[i] for i in argnums)))
 
 

@@ -33,6 +33,8 @@ GENERATED = ("coverage", "api")
 """Pages that are made from the program."""
 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+SECTION = re.compile(r"<!-- section: (\S+): ([^>]+) -->")
+"""Where a page shows part of another one; on GitHub it only links to it."""
 IMAGE = re.compile(r'src="([^"]+\.svg)"')
 
 
@@ -84,8 +86,15 @@ def linked(text: str, folder: Path, places: dict[Path, str], to: Path) -> str:
             return words
         return f"[{words}]({place}{'#' + anchor if anchor else ''})"
 
+    text = SECTION.sub(lambda m: section(Path(__file__).parents[2] / m[1], m[2]), text)
     text = LINK.sub(link, text)
     return IMAGE.sub(lambda m: f'src="{picture(folder / m[1], to)}"', text)
+
+
+def section(path: Path, title: str) -> str:
+    """What stands under a heading of another page, without the heading."""
+    parts = re.split(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return parts[parts.index(title) + 1].strip()
 
 
 def picture(path: Path, to: Path) -> str:

@@ -6,6 +6,7 @@
                    program asks, and all that is printed, in one block
     ```tir         reads back to the same text
 
+The code in a table's column named `tapec` runs at the end, cell by cell.
 Every other language is in `FOREIGN`: not ours, and not run.
 """
 
@@ -92,8 +93,22 @@ def run(path: Path, folder: Path) -> Run:
             else:
                 assert block.kind == "python", f"{path.name}: a block of {block.kind}"
                 printed = program.run(block.body)
+        program.table(path.name, cells(text))
     assert not printed, f"{path.name}: output that it does not show: {printed}"
     return Run(text, shown, folder)
+
+
+def cells(text: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, its pieces of code) of each cell in a column that is named tapec."""
+    column = None
+    for number, line in enumerate(text.splitlines(), 1):
+        parts = [part.strip() for part in line.split(" | ")]
+        if not line.startswith("|"):
+            column = None
+        elif "tapec" in parts:
+            column = parts.index("tapec")
+        elif column is not None and not line.startswith("|---"):
+            yield number, re.findall(r"`([^`]+)`", parts[column])
 
 
 def is_foreign(block: Block) -> bool:
@@ -147,6 +162,16 @@ class Program:
         with contextlib.redirect_stdout(out), typing(answers):
             exec(compile(line, "<stdin>", "single", dont_inherit=True), self.names)
         return out.getvalue()
+
+    def table(self, page: str, found: Iterator[tuple[int, list[str]]]) -> None:
+        """Run the code of tables' cells: the pieces of one after the other."""
+        names = dict(self.names)
+        for number, pieces in found:
+            assert pieces, f"{page}:{number}: nothing to run"
+            for code in pieces:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    place = f"{page}:{number}"
+                    exec(compile(code, place, "exec", dont_inherit=True), names)
 
     def session(self, body: str) -> str:
         """The session as it would be now."""

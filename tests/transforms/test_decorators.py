@@ -260,6 +260,9 @@ def test_static_arguments() -> None:
     by_name = tapec.grad(power, static_argnames="n")
     assert by_number(2.0, 3) == by_name(2.0, n=3) == 12.0
     assert by_number(2.0, 2) == 4.0
+    message = r"^static_argnums: power has no parameter 2; it has x, n$"
+    with pytest.raises(ValueError, match=message):
+        tapec.jit(power, static_argnums=(1, 2))
 
 
 def test_a_fresh_lambda_does_not_retrace() -> None:
