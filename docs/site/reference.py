@@ -7,19 +7,18 @@ search and other projects' links find them.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import io
+import pkgutil
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import tapec
-import tapec.distributed
 import tapec.numpy
-import tapec.random
-import tapec.scipy.special
-import tapec.tf
+import tapec.scipy
 from tapec import cli, ir, passes, text
 from tapec.inspect import Inspection
 from tapec.transform import jit
@@ -46,16 +45,26 @@ def reference() -> dict[str, str]:
         "api-tapec": "\n".join(["# `tapec`\n", *names_of_tapec()]),
         "api-compiled": "\n".join(compiled()),
         "api-numpy": numpy_page(),
-        "api-special": module_page(tapec.scipy.special, "tapec.scipy.special"),
-        "api-random": module_page(tapec.random, "tapec.random"),
-        "api-tf": module_page(tapec.tf, "tapec.tf"),
-        "api-distributed": module_page(tapec.distributed, "tapec.distributed"),
+        **{page_of(name): module_page(name) for name in modules()},
         "api-ir": "\n".join(for_passes()),
         "api-cli": command_line(),
     }
     listed = "\n".join(pages)
     head = "# API reference\n\nGenerated from the docstrings of all public names.\n"
     return {"api": f"{head}\n```{{toctree}}\n{listed}\n```\n", **pages}
+
+
+def modules() -> list[str]:
+    """Modules of functions that users call, by their full names."""
+    scipy = [
+        f"tapec.scipy.{m.name}" for m in pkgutil.iter_modules(tapec.scipy.__path__)
+    ]
+    named = [n for n in tapec.__all__ if inspect.ismodule(getattr(tapec, n))]
+    return [*scipy, *(f"tapec.{name}" for name in named), "tapec.tf"]
+
+
+def page_of(module: str) -> str:
+    return module.replace("tapec", "api").replace(".", "-")
 
 
 def names_of_tapec() -> Iterator[str]:
@@ -89,7 +98,8 @@ def numpy_page() -> str:
     )
 
 
-def module_page(module: Any, title: str) -> str:
+def module_page(title: str) -> str:
+    module = importlib.import_module(title)
     parts = [f"# `{title}`\n", markdown(inspect.getdoc(module) or ""), ""]
     for name in sorted(set(module.__all__)):
         what = getattr(module, name)
