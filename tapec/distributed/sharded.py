@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from tapec import containers, transform
@@ -59,7 +60,8 @@ def value_and_grad(
     number of workers, or who is done first. What `fun` raises is raised with a note
     that names the shard. TypeError for shards that are not a list or tuple; ValueError
     for none, and for a mean of shards whose weights are unclear or all 0;
-    UnsupportedError inside a tape or traced function.
+    UnsupportedError inside a tape or traced function, and where `fun` assigns to a
+    variable.
 
     >>> import numpy as np
     >>> from tapec.distributed import value_and_grad
@@ -166,7 +168,17 @@ class ValueAndGrad:
             return empty(self._chosen(params))
         with limited(self._threads):
             value, gradient = self._program(*params, shard)
+        self._refuse_assigns()
         return weighted(value, gradient, weight)
+
+    def _refuse_assigns(self) -> None:
+        versions = chain.from_iterable(list(self._program._versions.values()))
+        if any(version.traced.assigned for version in versions):
+            raise UnsupportedError(
+                f"{self.__name__} assigns to a variable, which would change it in some "
+                "process, as often as there are shards there; return what it computes, "
+                "and assign where the sum arrives"
+            )
 
     def _chosen(self, params: list[Any]) -> Any:
         """The parameters to differentiate by, as the gradient holds theirs."""

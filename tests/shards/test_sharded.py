@@ -11,6 +11,7 @@ import pytest
 
 import tapec
 from tapec.distributed import tree_sum, value_and_grad
+from tapec.distributed.limits import limited
 from tapec.distributed.tree import tree
 
 Params = namedtuple("Params", "w b")
@@ -203,6 +204,16 @@ def test_threads_are_limited_while_a_part_runs():
     assert tapec.config.threads == before
 
 
+def test_threads_that_overlap_leave_what_was_before():
+    before = tapec.config.threads
+    inner = limited(1)
+    with limited(2):
+        inner.__enter__()
+    assert tapec.config.threads == 2
+    inner.__exit__(None, None, None)
+    assert tapec.config.threads == before
+
+
 # --- errors -----------------------------------------------------------------------
 
 
@@ -268,6 +279,18 @@ def test_not_inside_a_tape_or_trace():
         vg(1.0, [np.ones(2)])
     with pytest.raises(tapec.UnsupportedError, match="outside"):
         tapec.grad(lambda w: vg(w, [np.ones(2)])[0])(1.0)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_function_may_not_assign(dynamic):
+    count = tapec.Variable(0.0)
+
+    def f(w, x):
+        count.assign_add(1.0)
+        return np.sum(w * x)
+
+    with pytest.raises(tapec.UnsupportedError, match="f assigns to a variable"):
+        value_and_grad(f, dynamic=dynamic)(1.0, [np.ones(2)])
 
 
 # --- progress ---------------------------------------------------------------------
