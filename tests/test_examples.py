@@ -158,6 +158,15 @@ step 3   loss 0.3425
 peak of each worker
 same bits as serial: True
 """,
+    "18_export": """\
+int loss(const double *params_w, double params_b, const double *x, const double *y,
+    double *value, double *grad_params_w, double *grad_params_b, void *workspace);
+written: loss.h loss.json loss.o loss_example.c
+calls BLAS: False
+loaded: the value is the same: True
+the gradient is a dict of w b
+...
+""",
 }
 
 NEEDS = {"17_distributed": "distributed"}

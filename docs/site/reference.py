@@ -20,6 +20,7 @@ import tapec
 import tapec.numpy
 import tapec.scipy
 from tapec import cli, ir, passes, text
+from tapec.exporting import Exported, Loaded
 from tapec.inspect import Inspection
 from tapec.transform import jit
 
@@ -81,11 +82,13 @@ def names_of_tapec() -> Iterator[str]:
 
 
 def compiled() -> Iterator[str]:
-    """What `jit` and `inspect` return."""
-    yield "# Compiled functions and inspections\n"
-    yield "Both are made by other functions of tapec.\n"
+    """What `jit`, `inspect`, `export` and `load` return."""
+    yield "# Compiled functions, inspections, exports\n"
+    yield "All are made by other functions of tapec.\n"
     yield entry("CompiledFunction", type(jit(lambda x: x)), made=False)
     yield entry("Inspection", Inspection, made=False)
+    yield entry("Exported", Exported, made=False)
+    yield entry("Loaded", Loaded, made=False)
 
 
 def numpy_page() -> str:
