@@ -163,7 +163,8 @@ def lookup(fn: Function, extra: Any = None) -> tuple[Entry, list[Array]]:
 def note_hit(fn: Function) -> None:
     """The program of `fn` was there."""
     stats["hits"] += 1
-    log.event("cache", "hit", program=fn.name, ops=len(fn.ops))
+    if log.listening("cache"):
+        log.event("cache", "hit", program=fn.name, ops=len(fn.ops))
 
 
 _misses: dict[Any, int] = {}

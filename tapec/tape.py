@@ -60,7 +60,7 @@ class GradientTape:
         self._open = False
         self._used = False
         self._watched: dict[int, tuple[Any, Any]] = {}
-        self._variables: tuple[Variable, ...] = ()
+        self._known: tuple[list[Any], list[Variable]] = [], []
         self._asked = Asked()
 
     # recording
@@ -110,7 +110,7 @@ class GradientTape:
         rec = self._rec
         if rec is not None and not rec.closed:
             if not lost:
-                self._variables = self.watched_variables()
+                self._known = self._accessed()
             self._watched.clear()
             rec.release(self, lost)
         self._rec = None
@@ -153,18 +153,20 @@ class GradientTape:
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """Trainable variables read while the tape recorded, and those watched."""
-        if self._rec is None:
-            return self._variables
-        found: dict[int, Variable] = {}
-        if self.watch_accessed_variables:
-            whole = self._span.is_whole(self._rec.position)
-            for position, v, _ in self._rec.reads:
-                if v.trainable and (whole or self._span.covers(position)):
-                    found[id(v)] = v
-        for x, _ in self._watched.values():
-            if isinstance(x, Variable):
-                found[id(x)] = x
-        return tuple(found.values())
+        reads, watched = self._accessed()
+        found = {id(v): v for _, v, _ in reads if v.trainable}
+        return tuple((found | {id(v): v for v in watched}).values())
+
+    def _accessed(self) -> tuple[list[Any], list[Variable]]:
+        """What was read while the tape recorded, and the variables watched."""
+        rec = self._rec
+        if rec is None:
+            return self._known
+        reads = rec.reads[:] if self.watch_accessed_variables else []
+        if not self._span.is_whole(rec._uid):
+            reads = [read for read in reads if self._span.covers(read[0])]
+        watched = self._watched.values()
+        return reads, [x for x, _ in watched if isinstance(x, Variable)]
 
     # gradients
 
@@ -219,8 +221,7 @@ class GradientTape:
     ) -> Request:
         named = tensors_of(sources, SOURCES)
         targets, cts = targets_of(rec, target, output_gradients)
-        find = self._sources(rec, target)
-        wrt = [find.values(x) for x in named]
+        wrt = self._sources(rec, target).of(named)
         request = Request(rec, targets, cts, wrt, self._span)
         self._asked.note(target, named, request)
         return request

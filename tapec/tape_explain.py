@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tapec.debugging.paths import path_lines, shortest_path
@@ -16,7 +17,7 @@ __all__ = ["explain"]
 
 
 def explain(
-    rec: Recording, targets: list[Value], source: Any, wrt: list[Value], span: Span
+    rec: Recording, targets: list[Value], source: Any, wrt: Sequence[Value], span: Span
 ) -> str:
     """Why `source`, which is `wrt` on the recording, has a gradient or has none."""
     if isinstance(source, Operators) and source.dtype.kind not in "fc":
@@ -54,7 +55,7 @@ def _with_line(text: str, place: Any) -> str:
     return f"{text}\n{line}" if line else text
 
 
-def _independent(rec: Recording, source: Any, wrt: list[Value]) -> str:
+def _independent(rec: Recording, source: Any, wrt: Sequence[Value]) -> str:
     """The target was not computed from the source: did its number leave the tape?"""
     below = set(wrt)
     for op in _history(rec, wrt):
@@ -69,7 +70,7 @@ def _independent(rec: Recording, source: Any, wrt: list[Value]) -> str:
     return "the target does not depend on the source"
 
 
-def _history(rec: Recording, wrt: list[Value]) -> list[Value]:
+def _history(rec: Recording, wrt: Sequence[Value]) -> list[Value]:
     """What was recorded of the numbers that were looked at, in order."""
     looked = [look.value for look in rec.looks if look.value is not None]
     fn, _ = rec.function(looked, whole=True)

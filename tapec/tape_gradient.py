@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from tapec import programs
 from tapec.ir import Function, Value
-from tapec.operators import Operators
 from tapec.ops.custom import replayed
-from tapec.passes.extensions import added
-from tapec.passes.roll import roll
-from tapec.passes.rolling.recorded import LEAST, rolled_again
-from tapec.passes.vjp import backpropagate, filled
-from tapec.recording import Array, Recording, Trace, array_of, recording_in, state
-from tapec.tape_sources import Span
+from tapec.passes.rolling.recorded import rolled_again
+from tapec.recording import Array, Recording, array_of, recording_in, state
+from tapec.tape_program import (
+    GradientProgram,
+    Request,
+    backward,
+    is_outside,
+    numbers_of,
+    sum_of,
+)
 from tapec.tensor import Tensor, as_tensor
 
 __all__ = ["GradientProgram", "Request", "gradients", "recorded_gradient"]
-
-
-class Request(NamedTuple):
-    """d targets / d wrt on a recording; what lies outside `span` counts as constant."""
-
-    rec: Recording
-    targets: list[Value]
-    cts: list[Any]
-    wrt: list[list[Value]]
-    span: Span
-
-    def without_cotangents(self) -> Request:
-        """The same question, which holds no tensor."""
-        cts = [None] * len(self.cts)
-        return Request(self.rec, self.targets, cts, self.wrt, self.span)
-
-    @property
-    def inline(self) -> bool:
-        """Whether somebody may differentiate the gradient: a tape, or a trace."""
-        return self.rec.is_trace or bool(self.rec.tapes)
-
-    @property
-    def given(self) -> list[tuple[Value, Any]]:
-        """Targets that have a cotangent, with it."""
-        pairs = zip(self.targets, self.cts, strict=True)
-        return [(v, ct) for v, ct in pairs if ct is not None]
 
 
 def gradients(request: Request) -> list[Tensor | None]:
@@ -63,28 +36,6 @@ def gradients(request: Request) -> list[Tensor | None]:
     ]
 
 
-def _sum(parts: Sequence[Any]) -> Any:
-    """The sum of those that are there: a variable may have been read several times."""
-    total = None
-    for p in parts:
-        if p is not None:
-            total = p if total is None else total + p
-    return total
-
-
-def _backward(
-    rec: Recording, fn: Function, targets: Sequence[Value],
-    wrt: Sequence[Value], seeds: Sequence[Any], cut: Callable[[Value], bool],
-) -> list[Any]:  # fmt: skip
-    """Record the gradient of `fn` on `rec`; a seed that is None is ones."""
-    given: dict[Value, Any] = {}
-    for v, seed in zip(targets, seeds, strict=True):
-        ct = filled(rec, v.type, 1.0) if seed is None else seed
-        given[v] = given[v] + ct if v in given else ct
-    ops = [op for op in fn.ops if not cut(op)]
-    return backpropagate(rec, ops, given, wrt)
-
-
 # --- appended to the recording --------------------------------------------------
 
 
@@ -95,24 +46,21 @@ def _record(request: Request) -> list[Tensor | None]:
     end = rec.position
     if rec.is_trace:
         wanted = [*request.targets, *flat]
-        new = rolled_again(rec, span.first, wanted, flat, lambda op: _outside(span, op))
+        new = rolled_again(
+            rec, span.first, wanted, flat, lambda op: is_outside(span, op)
+        )
     targets = [new.get(v, v) for v in request.targets]
     fn, _ = rec.function(targets, whole=True)
     seeds = [
         None if ct is None else _seed(ct, v)
         for v, ct in zip(targets, request.cts, strict=True)
     ]
-    found = _backward(
+    found = backward(
         rec, fn, targets, [new.get(v, v) for v in flat], seeds,
         lambda op: op.uid < end and span.cuts(op),
     )  # fmt: skip
     by_value = dict(zip(flat, found, strict=True))
-    return [_sum([by_value[v] for v in group]) for group in request.wrt]
-
-
-def _outside(span: Span, op: Value) -> bool:
-    """Whether an op that could have a gradient was not recorded by the tape."""
-    return span.cuts(op) and not span.covers(op.uid)
+    return [sum_of([by_value[v] for v in group]) for group in request.wrt]
 
 
 def _seed(ct: Any, value: Value) -> Tensor:
@@ -131,177 +79,6 @@ def _record_elsewhere(request: Request, rec: Recording) -> list[Tensor | None]:
     return program.by_source(found, places)
 
 
-# --- as a program of its own ----------------------------------------------------
-
-
-class _Plan:
-    """The forward function of a question, and its program once it was asked.
-
-    fn: its results are targets, sources, then values to keep. wrt: the sources that it
-    contains. It knows no recording: others that went along the same trail share it.
-    """
-
-    def __init__(self, fn: Function, wrt: list[Value], extra: tuple[Any, ...]) -> None:
-        self.fn = fn
-        self.wrt = wrt
-        self._extra = extra
-        self._found: Any = None
-        self._ready: Any = None
-        self._info: Any = None
-        self._columns: list[list[int]] = []
-
-    def prepare(self, build: programs.Build) -> programs.Ready:
-        """The program, ready for the literals of the recording."""
-        if self._found is None:
-            self._found = programs.lookup(self.fn, self._extra)
-        else:
-            programs.note_hit(self.fn)
-        entry, literals = self._found
-        if not entry.still_gives(self._ready):
-            self._ready = entry.prepare(self.fn, literals, build)
-        ready: programs.Ready = self._ready
-        return ready
-
-    def columns(self, info: list[Any], wrt: list[list[Value]]) -> list[list[int]]:
-        """For each group of `wrt` the places of its gradients among the results."""
-        if self._info is not info:
-            of = dict(zip(self.wrt, info, strict=True))
-            self._info = info
-            self._columns = [
-                [of[v] for v in group if of.get(v) is not None] for group in wrt
-            ]
-        return self._columns
-
-
-class GradientProgram:
-    """The program of a request; it can be run for several cotangents.
-
-    Live tensors that have no number yet get theirs from the first run.
-    """
-
-    def __init__(self, request: Request, keep: bool = True) -> None:
-        self.request = request
-        self._pending = request.rec.pending() if keep else []
-        step, question = request.rec.step, self._question
-        found = None if step is None else step.plans.get(question)
-        if found is None:
-            found = self._planned()
-            if step is not None:
-                step.keep(question, found, len(found.fn.ops))
-        self._plan: _Plan = found
-        self.fn, self.wrt = found.fn, found.wrt
-        leaves = request.rec.leaves
-        self.sources: list[Any] = [leaves.get(p) for p in found.fn.params]
-        self._ready: Any = None
-
-    @property
-    def _question(self) -> tuple[Any, ...]:
-        """What is asked, in values of the recording, and of which passes."""
-        targets, cts, wrt = self.request.targets, self.request.cts, self.request.wrt
-        return (
-            tuple(targets),
-            tuple([ct is not None for ct in cts]),
-            tuple(map(tuple, wrt)),
-            self.request.span.ends,
-            tuple([t.value for t in self._pending]),
-            added(),
-        )
-
-    def _planned(self) -> _Plan:
-        rec, request = self.request.rec, self.request
-        base, _ = rec.function(request.targets, whole=True)
-        inside = {*base.params, *base.ops}
-        flat = dict.fromkeys(v for group in request.wrt for v in group)
-        wrt = [v for v in flat if v in inside]
-        outputs = [*request.targets, *wrt, *(t.value for t in self._pending)]
-        fn, _ = rec.function(outputs, whole=True)
-        return _Plan(fn, wrt, self._extra(fn, wrt))
-
-    def _extra(self, fn: Function, wrt: list[Value]) -> tuple[Any, ...]:
-        """What else makes the program another one."""
-        cuts = self.request.span.cuts
-        cut = tuple([i for i, op in enumerate(fn.ops) if cuts(op)])
-        given = tuple([ct is not None for ct in self.request.cts])
-        return "gradient", len(self.request.targets), len(wrt), cut, given
-
-    def run(self, cts: Sequence[Any]) -> list[Array | None]:
-        """One gradient per source, for cotangents of the targets that want one."""
-        rec = self.request.rec
-        with rec.lock:
-            if self._ready is None:
-                self._ready = self._plan.prepare(self.build)
-            arrays = [array_of(s) for s in self.sources]
-            if cts:
-                wanted = [v for v, _ in self.request.given]
-                arrays += [_numbers(ct, v) for v, ct in zip(wanted, cts, strict=True)]
-            outs = self._ready.run(arrays)
-            self._settle(outs)
-        columns = self._plan.columns(self._ready.info, self.request.wrt)
-        return [_added(outs, places) for places in columns]
-
-    def _settle(self, outs: Sequence[Array]) -> None:
-        if self._pending:
-            kept = outs[len(outs) - len(self._pending) :]
-            values = [t.value for t in self._pending]
-            self.request.rec.settle(self._pending, dict(zip(values, kept, strict=True)))
-
-    def by_source(self, outs: Sequence[Any], places: list[Any]) -> list[Any]:
-        """The results of the program, added up for each source."""
-        columns = self._plan.columns(places, self.request.wrt)
-        return [_sum([outs[i] for i in places]) for places in columns]
-
-    def build(self, fn: Function) -> tuple[Function, list[int | None]]:
-        """Forward and backward as one function; the place of each source's gradient."""
-        request, n, m = self.request, len(self.request.targets), len(self.wrt)
-        cut = {op.uid for op in fn.ops if request.span.cuts(op)}
-        fn = self._in_loops(fn)
-        targets, wrt = fn.results[:n], fn.results[n : n + m]
-        trace = Trace.extending(fn)
-        opened = trace.params[len(self.sources) :]
-        trace.params = trace.params[: len(self.sources)]
-        with recording_in(trace):
-            seeds = [
-                None if ct is None else _parameter(trace, v)
-                for v, ct in zip(targets, request.cts, strict=True)
-            ]
-            grads = _backward(trace, fn, targets, wrt, seeds, lambda op: op.uid in cut)
-        trace.params += opened
-        places: list[int | None] = []
-        results: list[Value] = []
-        for g in grads:
-            places.append(None if g is None else len(results))
-            results += [] if g is None else [g.value]
-        results += fn.results[n + m :]
-        return Function("gradient", trace.params, trace.values, results), places
-
-    def _in_loops(self, fn: Function) -> Function:
-        """`fn` with what repeats in it as loops, around the sources and the cuts."""
-        if len(fn.ops) < LEAST:
-            return fn
-        n = len(self.request.targets)
-        apart = {v.uid for v in fn.results[n : n + len(self.wrt)]}
-        apart |= {op.uid for op in fn.ops if _outside(self.request.span, op)}
-        return roll(fn, apart)
-
-
-def _added(outs: Sequence[Array], places: list[int]) -> Array | None:
-    """The sum of those results; None where there are none."""
-    if len(places) == 1:
-        return np.asarray(outs[places[0]])
-    return np.asarray(_sum([outs[i] for i in places])) if places else None
-
-
-def _parameter(trace: Trace, value: Value) -> Tensor:
-    p = trace.add_param(value.type, "ct")
-    return Tensor(trace, p, p.type)
-
-
-def _numbers(ct: Any, value: Value) -> Array:
-    if isinstance(ct, Operators):
-        return ct.array.astype(value.dtype, copy=False)
-    return np.array(ct, value.dtype)
-
-
 def recorded_gradient(request: Request) -> tuple[Function, list[Array]]:
     """The program of `request` before any pass, and what its parameters are.
 
@@ -311,5 +88,5 @@ def recorded_gradient(request: Request) -> tuple[Function, list[Array]]:
     fn, _ = program.build(program.fn)
     if any(s is None for s in program.sources):
         return fn, []
-    cts = [_numbers(ct, v) for v, ct in request.given]
+    cts = [numbers_of(ct, v) for v, ct in request.given]
     return fn, [array_of(s) for s in program.sources] + cts

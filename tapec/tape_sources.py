@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,18 +103,17 @@ class Span:
 class Asked:
     """The last question of a tape: `explain` answers it when the recording is gone."""
 
-    def __init__(self) -> None:
-        self.last: Any = None
-        self._targets: list[weakref.ref[Any]] = []
-        self._sources: list[weakref.ref[Any]] = []
+    last: Any = None
+    _targets: Sequence[weakref.ref[Any]] = ()
+    _sources: Sequence[weakref.ref[Any]] = ()
 
     def note(self, target: Any, sources: list[Any], request: Any) -> None:
         """Remember a request without keeping its tensors alive."""
         self.last = request.without_cotangents()
-        self._targets = [weakref.ref(t) for t in _tensors(target)]
-        self._sources = [weakref.ref(x) for x in sources]
+        self._targets = list(map(weakref.ref, _tensors(target)))
+        self._sources = list(map(weakref.ref, sources))
 
-    def source(self, x: Any) -> list[Value] | None:
+    def source(self, x: Any) -> tuple[Value, ...] | None:
         """The values that stood for `x`; None when it was not asked about."""
         found = (i for i, ref in enumerate(self._sources) if ref() is x)
         i = next(found, None)
@@ -195,38 +194,50 @@ class Sources:
         self._rec = rec
         self._watched = watched
         self._everything = everything
-        self._targets = {id(t) for t in _tensors(target)}
-        self._read: dict[int, list[Value]] = {}
+        self._targets = () if type(target) is Tensor else set(map(id, _tensors(target)))
+        self._read = read = dict[int, tuple[Value, ...]]()
         whole = span.is_whole(rec.position)
         for position, v, leaf in rec.reads:
             if whole or span.covers(position):
-                found = self._read.get(id(v))
+                found = read.get(id(v))
                 if found is None:
-                    self._read[id(v)] = [leaf]
+                    read[id(v)] = (leaf,)
                 elif leaf not in found:
-                    found.append(leaf)
+                    read[id(v)] = (*found, leaf)
 
-    def values(self, x: Any) -> list[Value]:
+    def of(self, named: list[Any]) -> list[tuple[Value, ...]]:
+        """The values that stand for each of the sources, see `values`."""
+        if self._watched or self._targets or not self._everything:
+            return [self.values(x) for x in named]
+        read = self._read
+        return [
+            read[id(x)]
+            if id(x) in read and x.trainable and x.type.dtype.kind in "fc"
+            else self.values(x)
+            for x in named
+        ]
+
+    def values(self, x: Any) -> tuple[Value, ...]:
         """The values that stand for `x`: several for a variable assigned meanwhile."""
         watched = self._watched.get(id(x))
         if x.type.dtype.kind not in "fc":
             if watched is None:
                 is_source(x)
-            return []
+            return ()
         if isinstance(x, Variable):
             if watched is None and not (self._everything and x.trainable):
-                return []
-            found = self._read.get(id(x), [])
+                return ()
+            found = self._read.get(id(x), ())
             if id(x) in self._targets:
                 last = next(leaf for _, v, leaf in reversed(self._rec.reads) if v is x)
-                return found if last in found else [*found, last]
+                return found if last in found else (*found, last)
             return found
         if watched is not None:
-            return [watched[1]]
+            return (watched[1],)
         if not self._everything:
-            return []
+            return ()
         value = x.value if x.rec is self._rec else self._rec.leaf_of(x)
-        return [] if value is None else [value]
+        return () if value is None else (value,)
 
 
 def targets_of(
@@ -235,6 +246,8 @@ def targets_of(
     """Differentiable targets on the recording, with their cotangents (None: ones)."""
     if target is None:
         raise ValueError("the target is None; give the tensor to differentiate")
+    if type(target) is Tensor and target.rec is rec and output_gradients is None:
+        return ([target.value], [None]) if differentiable(target.type) else ([], [])
     leaves = [target] if type(target) is Tensor else containers.flatten(target)[0]
     given: list[Any] = [None] * len(leaves)
     if output_gradients is not None:
@@ -276,6 +289,8 @@ def _target(rec: Recording, t: Any) -> Value | None:
 
 def none_or_zero(unconnected: Any) -> bool:
     """Whether missing gradients are to be zeros; ValueError for an unknown choice."""
+    if unconnected is UnconnectedGradients.NONE:
+        return False
     choice = getattr(unconnected, "value", unconnected)
     if choice not in ("none", "zero"):
         raise ValueError(

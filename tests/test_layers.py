@@ -42,7 +42,8 @@ LAYERS = (
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
     | {"debugging", "exporting"}
-    | {"tape", "tape_gradient", "tape_sources", "tape_explain", "jacobians"},
+    | {"tape", "tape_gradient", "tape_program", "tape_sources", "tape_explain"}
+    | {"jacobians"},
     {"tf", "distributed"},
     {"tapec", "cli", "__main__", "demo", "doctor", "highlight"},
 )

@@ -43,6 +43,14 @@ PLANS: dict[Any, Any] = {}
 """What `tensor.bind` has worked out, by operation and kinds of operands."""
 
 
+MANY = 64
+"""References to tensors that may have died or have their numbers already."""
+
+
+_life = lock()
+"""Held while tapes come and go, never while waiting for anything."""
+
+
 class Look(NamedTuple):
     """Where numbers left a recording: of which object, how, at which line."""
 
@@ -91,7 +99,6 @@ class Recording:
         self.looks: list[Look] = []
         self.home = state.__dict__
         self.lock = lock()
-        self._life = lock()  # never held while waiting for anything
         self.meta: Meta | None = None
         self.plans = getattr(asked.get(), "plans", PLANS)
         self.step: Step | None = None
@@ -111,14 +118,14 @@ class Recording:
 
     def hold(self, tape: Any) -> bool:
         """`tape` may ask for gradients; False when the recording is closed already."""
-        with self._life:
+        with _life:
             if not self.closed or self.is_trace:
                 self.holders.add(id(tape))
             return id(tape) in self.holders
 
     def begin(self, tape: Any) -> None:
         """`tape` records from now on."""
-        with self._life:
+        with _life:
             self.tapes.add(id(tape))
             make_current(self.home, self)
 
@@ -127,7 +134,7 @@ class Recording:
 
         May be called by any thread: the collector decides where a lost tape dies.
         """
-        with self._life:
+        with _life:
             self.tapes.discard(id(tape))
             last = not self.tapes and not self.is_trace
             if last and self.home.get("recording") is self:
@@ -139,7 +146,7 @@ class Recording:
         lost: the tape died, which the collector may bring about in another thread or in
         the middle of an operation; then the next tape of the thread does the freeing.
         """
-        with self._life:
+        with _life:
             self.holders.discard(id(tape))
             if self.holders or self.is_trace:
                 return
@@ -277,20 +284,21 @@ class Recording:
             fn, sources = self.function(outputs)
             arrays = run_program(fn, [array_of(s) for s in sources])
             found = dict(zip(outputs, arrays, strict=True))
-            self.settle(pending, found)
+            self.settle(pending, [found[t.value] for t in pending])
             return found
 
     def pending(self) -> list[Any]:
         """Live tensors without a number."""
-        alive = [t for ref in self._fresh if (t := ref()) is not None]
-        return [t for t in alive if t.known is None]
+        alive = [ref() for ref in self._fresh]
+        return [t for t in alive if t is not None and t.known is None]
 
-    def settle(self, tensors: list[Any], found: dict[Value, Array]) -> None:
+    def settle(self, tensors: list[Any], arrays: Sequence[Array]) -> None:
         """All tensors that were pending have their numbers now."""
-        for t in tensors:
-            t.settle(found[t.value])
+        for t, array in zip(tensors, arrays, strict=True):
+            t.settle(array)
             self._known[t.value] = weakref.ref(t)
-        self._sort_out()
+        if len(self._fresh) > MANY:
+            self._sort_out()
         if self.closed and not self.is_trace:
             if self.home is state.__dict__:
                 self._let_go()
