@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tapec.ops.complex import conj
+from tapec.ops.complex import conj, from_parts
 from tapec.ops.select import where
 from tapec.ops.special import expit
 from tapec.primitive import Primitive, elementwise
@@ -134,12 +134,30 @@ def _tan_d(ct: Any, out: Any, x: Any) -> Any:
     return ct * conj(1 + out * out)
 
 
+def _less_than_one(x: Any) -> Any:
+    """1 - x. On a branch cut the sign of an imaginary zero tells the side: it is kept,
+    where that of (1 + 0j) - (2 + 0j) is lost."""
+    return -(x - 1) if x.dtype.kind == "c" else 1 - x
+
+
+def _more_than_one(x: Any) -> Any:
+    """1 + x, with the sign of an imaginary zero too."""
+    return x - (-1) if x.dtype.kind == "c" else x + 1
+
+
+def _cosine(x: Any) -> Any:
+    """cos(arcsin(x)), the root on the side of the cut where x is."""
+    if x.dtype.kind == "c":
+        return np.sqrt(_less_than_one(x)) * np.sqrt(_more_than_one(x))
+    return np.sqrt((1 - x) * (1 + x))
+
+
 def _arcsin_d(ct: Any, out: Any, x: Any) -> Any:
-    return ct / conj(np.sqrt((1 - x) * (1 + x)))
+    return ct / conj(_cosine(x))
 
 
 def _arccos_d(ct: Any, out: Any, x: Any) -> Any:
-    return -(ct / conj(np.sqrt((1 - x) * (1 + x))))
+    return -(ct / conj(_cosine(x)))
 
 
 def _arctan_d(ct: Any, out: Any, x: Any) -> Any:
@@ -197,11 +215,13 @@ def _tanh_d(ct: Any, out: Any, x: Any) -> Any:
 
 
 def _arcsinh_d(ct: Any, out: Any, x: Any) -> Any:
-    return ct / conj(np.sqrt(x * x + 1))
+    if x.dtype.kind == "c":  # arcsinh(x) = arcsin(ix) / i
+        return ct / conj(_cosine(from_parts(-np.imag(x), np.real(x))))
+    return ct / np.sqrt(x * x + 1)
 
 
 def _arccosh_d(ct: Any, out: Any, x: Any) -> Any:
-    return ct / conj(np.sqrt(x - 1) * np.sqrt(x + 1))
+    return ct / conj(np.sqrt(x - 1) * np.sqrt(_more_than_one(x)))
 
 
 def _arctanh_d(ct: Any, out: Any, x: Any) -> Any:

@@ -228,3 +228,29 @@ def test_boolean_subtraction_names_the_dtypes():
     x = tapec.constant(np.array([True]))
     with pytest.raises(tapec.DTypeError, match="subtract: not defined for dtypes bool"):
         _ = x - x
+
+
+CUTS = {
+    "arcsin": (1.0, (-3.1, -2.0, 2.0, 3.1)),
+    "arccos": (1.0, (-3.1, -2.0, 2.0, 3.1)),
+    "arccosh": (1.0, (-3.1, -0.5, 0.5)),
+    "arcsinh": (1j, (-3.1, -2.0, 2.0, 3.1)),
+}
+"""Along which direction each has branch cuts, and points on them."""
+
+
+@pytest.mark.parametrize("side", [0.0, -0.0])
+@pytest.mark.parametrize("name", CUTS)
+def test_derivatives_on_a_branch_cut_are_those_of_its_side(name, side):
+    f, (along, points) = getattr(np, name), CUTS[name]
+
+    def at(t):
+        return np.complex128(complex(side, t) if along == 1j else complex(t, side))
+
+    for t in points:
+        wanted = (f(at(t + 1e-6)) - f(at(t - 1e-6))) / 2e-6
+        found = tapec.jvp(f, (at(t),), (np.complex128(along),))[1]
+        assert found == pytest.approx(wanted, rel=1e-8)
+        back = tapec.grad(lambda x: np.real(f(x) * (0.5 - 2j)))(at(t))
+        slope = np.real(wanted * (0.5 - 2j))
+        assert np.real(back * np.conj(along)) == pytest.approx(slope, rel=1e-8)
