@@ -164,12 +164,38 @@ def _of_turned(op: Value, number: int, mask: Mask) -> Mask:
 
 
 def _of_moved(op: Value, number: int, mask: Mask) -> Mask:
-    return mask
+    return mask if op.args[number].shape == op.shape else None
+
+
+def _of_reshaped(op: Value, number: int, mask: Mask) -> Mask:
+    if mask is None:
+        return None
+    return np.broadcast_to(mask, op.shape).reshape(op.args[0].shape)
+
+
+def _of_fetched(op: Value, number: int, mask: Mask) -> Mask:
+    """What a table says, or the part of it that is read."""
+    x, *tables = op.args
+    if number or len(tables) != 1 or tables[0].prim is None:
+        return None
+    if tables[0].prim.name != "const" or len(tables[0].shape) != 1:
+        return None
+    axis, places = op.attr("axis"), tables[0].attr("value").array
+    if mask is not None:
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        read = np.broadcast_to(mask.any(axis=others), places.shape)
+        places = places[read]
+    found = np.zeros(x.shape[axis], bool)
+    found[places] = True
+    return found.reshape([-1 if a == axis else 1 for a in range(len(x.shape))])
 
 
 _DEMANDED = {
-    "where": _of_choice,
-    "transpose": _of_turned,
-    "negative": _of_moved,
+    "add": _of_moved,
     "copy": _of_moved,
+    "gather": _of_fetched,
+    "negative": _of_moved,
+    "reshape": _of_reshaped,
+    "transpose": _of_turned,
+    "where": _of_choice,
 }

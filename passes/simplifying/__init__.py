@@ -1,5 +1,5 @@
 """The rules of `simplify`, in families; importing one enters its rules."""
 
-from tapec.passes.simplifying import arithmetic, movement, selection
+from tapec.passes.simplifying import arithmetic, movement, places, selection
 
-__all__ = ["arithmetic", "movement", "selection"]
+__all__ = ["arithmetic", "movement", "places", "selection"]
