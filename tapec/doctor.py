@@ -84,8 +84,10 @@ def _tapec() -> str:
 def _llvm() -> str:
     import llvmlite.binding as llvm
 
+    from tapec.native.platform import cpu
+
     numbers = ".".join(map(str, llvm.llvm_version_info))
-    return f"LLVM {numbers} for {llvm.get_host_cpu_name()}, {llvm.get_default_triple()}"
+    return f"LLVM {numbers} for {cpu().name}, {llvm.get_default_triple()}"
 
 
 def _native() -> str:

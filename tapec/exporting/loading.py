@@ -80,7 +80,7 @@ def _check_machine(s: Signature) -> None:
             f"{s.name} was exported for {s.system} on {s.machine}, this is {here[1]} "
             f"on {here[0]}: export it here"
         )
-    missing = [f for f in s.features if f not in platform.cpu().has]
+    missing = [f for f in s.features if f not in platform.host().has]
     if missing:
         raise TapecError(
             f"{s.name} was exported with cpu={s.cpu!r}, and this processor has no "

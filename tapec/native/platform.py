@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import struct
 import sys
@@ -25,6 +26,7 @@ __all__ = [
     "elsewhere",
     "has_fma",
     "has_half",
+    "host",
     "huge_pages",
     "llvm_versions",
     "made_for",
@@ -48,11 +50,31 @@ class Cpu(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def cpu() -> Cpu:
+def host() -> Cpu:
     """This processor."""
     import llvmlite.binding as llvm
 
     return Cpu(llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+
+
+CPU = "TAPEC_CPU"
+
+
+@lru_cache(maxsize=1)
+def cpu() -> Cpu:
+    """What code of this process is made for: the processor of `TAPEC_CPU`, or this one.
+
+    Raises ValueError where the variable names none, or one that can do more than this.
+    """
+    name = os.environ.get(CPU, "").strip() or "host"
+    try:
+        wanted = cpu_named(name)
+    except ValueError as error:
+        raise ValueError(f"{CPU}: {error}") from None
+    missing = sorted(wanted.has - host().has)
+    if missing:
+        raise ValueError(f"{CPU}={name}: this processor has no {', '.join(missing)}")
+    return wanted
 
 
 _LEVELS = {
@@ -69,7 +91,7 @@ def cpu_named(name: str) -> Cpu:
     Raises ValueError for any other name.
     """
     if name == "host":
-        return cpu()
+        return host()
     levels = list(_LEVELS) if _machine() in ("x86_64", "amd64") else []
     if name == "generic":
         return Cpu("x86-64" if levels else "generic", "")
