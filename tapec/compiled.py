@@ -22,6 +22,7 @@ from tapec.methods import Method
 from tapec.native.callable import Called, called_directly
 from tapec.operators import Operators
 from tapec.passes.extensions import CustomPass, made, on_change
+from tapec.pickling import Remade
 from tapec.recording import Array, state, warn
 from tapec.retracing import changed_types, described, rejection, signature_line
 from tapec.statics import mark_static, static_names
@@ -106,7 +107,7 @@ def _inspection(
 
 
 @called_directly
-class Compiled(Called):
+class Compiled(Remade, Called):
     """A function that is traced for each new signature and runs as native code.
 
     What it is made of: `fun`, the user's function, and `body`, what is traced (the
@@ -132,6 +133,7 @@ class Compiled(Called):
         self._lock = locks.lock()
         self._gave_up = False
         self._entries = Entries(Compiled.__call__)
+        self.recipe = self._twin = None
         with _every_lock:
             _every.add(self)
 
@@ -288,10 +290,6 @@ class Compiled(Called):
         ['kernel']
         """
         return self.inspect(*args, **kw).profile()
-
-    def __reduce__(self) -> str:
-        """As functions do: pickled by name, and its own copy."""
-        return str(self.__dict__.get("__qualname__", self.__name__))
 
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}, {len(self.signatures)} versions>"

@@ -52,6 +52,10 @@ class Structure:
         self.children = children
         self._hash = hash((kind, data, children))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the hash, which differs between processes."""
+        return Structure, (self.kind, self.data, self.children)
+
     def __hash__(self) -> int:
         return self._hash
 

@@ -18,6 +18,7 @@ from tapec.errors import DTypeError
 from tapec.forward import push, recording
 from tapec.ops.positions import iota
 from tapec.passes.batch import mapped
+from tapec.pickling import remembered
 from tapec.sources import Selection, Sources
 from tapec.tensor import Tensor, Weak, as_tensor
 from tapec.transform import as_loops, grad, pull, seeds_of
@@ -28,6 +29,7 @@ Fun = Callable[..., Any]
 Argnums = int | Sequence[int]
 
 
+@remembered
 def jacfwd(
     fun: Fun | None = None, argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Any:
@@ -54,6 +56,7 @@ def jacfwd(
     return _compiled(jacfwd, "forward", fun, argnums, has_aux)
 
 
+@remembered
 def jacrev(
     fun: Fun | None = None, argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Any:
@@ -71,6 +74,7 @@ def jacrev(
     return _compiled(jacrev, "reverse", fun, argnums, has_aux)
 
 
+@remembered
 def jacobian(
     fun: Fun | None = None, argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Any:
@@ -86,6 +90,7 @@ def jacobian(
     return _compiled(jacobian, "fewer", fun, argnums, has_aux)
 
 
+@remembered
 def hessian(
     fun: Fun | None = None, argnums: Argnums = 0, *, has_aux: bool = False
 ) -> Any:

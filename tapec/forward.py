@@ -15,6 +15,7 @@ from tapec.errors import ShapeError
 from tapec.ir import Value
 from tapec.passes.jvp import pushforward
 from tapec.passes.rules import filled
+from tapec.pickling import remembered
 from tapec.recording import Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, Weak, as_tensor
@@ -80,6 +81,7 @@ def _jvp(fun: Fun, has_aux: bool) -> Compiled:
     return _named(fun, body, 0)
 
 
+@remembered
 def hvp(
     fun: Fun | None = None,
     *args: Any,

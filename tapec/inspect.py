@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -195,6 +196,32 @@ class Inspection(Running, Terminal, Pictures):
     def looped(self) -> list[str]:
         """Operations that `vmap` recorded once per element: they know no batches."""
         return looped(self.recorded)
+
+    # copies
+
+    def __getstate__(self) -> Any:
+        """Every stage, but no code of this process."""
+        from tapec.ir.flat import Tables
+
+        rows = [(s.name, s.replaced, s.placed) for s in self.log]
+        tables = Tables(stage.function for stage in self.log)
+        return self.inputs, self.captures, dict(self.refused), rows, tables
+
+    def __setstate__(self, state: Any) -> None:
+        inputs, captures, refused, rows, tables = state
+        functions = tables.functions()
+        stages = [
+            Stage(name, fn, *lines)
+            for (name, *lines), fn in zip(rows, functions, strict=True)
+        ]
+        self.__init__(stages[0].function, inputs, captures, (), refused)  # type: ignore[misc]
+        self._stages = stages
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Inspection:
+        """Functions and programs never change: only the inputs are copied."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, inputs=copy.deepcopy(self.inputs, memo))
+        return made
 
     def __repr__(self) -> str:
         fn, last = self.recorded, self.log[-1].function

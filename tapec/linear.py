@@ -7,6 +7,7 @@ linear part is a program of its own and computes nothing of the function again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tapec import containers
@@ -50,11 +51,7 @@ def linearize(fun: Fun, *primals: Any, has_aux: bool = False) -> Any:
         return (value, point.pushed, *aux)
     program = memoised(_with_map, fun, has_aux, _tangents)
     value, aux, residuals, linear = program(*primals)
-
-    def pushed(*given: Any) -> Any:
-        return linear(residuals, given)
-
-    return (value, pushed, *aux)
+    return (value, partial(linear.along, residuals), *aux)
 
 
 def vjp(fun: Fun, *args: Any, has_aux: bool = False, **kw: Any) -> Any:
@@ -77,11 +74,7 @@ def vjp(fun: Fun, *args: Any, has_aux: bool = False, **kw: Any) -> Any:
         return (value, point.pulled, *aux)
     program = memoised(_with_map, fun, has_aux, _cotangents)
     value, aux, residuals, linear = program(*args, **kw)
-
-    def pullback(ct: Any) -> Any:
-        return linear(residuals, ct)
-
-    return (value, pullback, *aux)
+    return (value, partial(linear, residuals), *aux)
 
 
 # --- recorded -----------------------------------------------------------------------
@@ -231,6 +224,14 @@ class LinearMap:
     @cached_property
     def _program(self) -> Any:
         return compile(self.function).program
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without code of this process."""
+        return {k: v for k, v in self.__dict__.items() if k != "_program"}
+
+    def along(self, residuals: list[Any], *given: Any) -> Any:
+        """The tangent along a direction for each argument."""
+        return self(residuals, given)
 
     def __call__(self, residuals: list[Any], given: Any) -> Any:
         wanted = [p.type for p in self.function.params[len(residuals) :]]

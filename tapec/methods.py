@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import Any
 
@@ -43,7 +44,17 @@ class Method(functools.partial[Any]):
         return hash((id(self.func), id(self.__self__)))
 
     def __reduce__(self) -> Any:
-        return getattr, (self.__self__, self.func.__name__)
+        return _bound, (self.func, self.__self__)
+
+    def __copy__(self) -> Any:
+        return _bound(self.func, self.__self__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return _bound(self.func, copy.deepcopy(self.__self__, memo))
 
     def __repr__(self) -> str:
         return f"<bound {self.func!r} of {self.__self__!r}>"
+
+
+def _bound(func: Any, instance: Any) -> Any:
+    return func.__get__(instance)

@@ -8,6 +8,7 @@ n.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from tapec.ops.const import const
 from tapec.ops.effects import check
 from tapec.passes import pipeline
 from tapec.passes.batch import mapped
+from tapec.pickling import Remade, remembered
 from tapec.recording import Array, Recording, state
 from tapec.sources import Selection, Sources, name_of
 from tapec.tensor import Tensor, as_tensor
@@ -37,6 +39,7 @@ PASSES = ("roll", "simplify", "fold", "cse", "loops", "dce")
 MAX_PLANS = 16
 
 
+@remembered
 def sparse_jacobian(fun: Fun | None = None, argnums: int = 0) -> Any:
     """The Jacobian of an array by an array as a `scipy.sparse` CSR matrix.
 
@@ -60,6 +63,7 @@ def sparse_jacobian(fun: Fun | None = None, argnums: int = 0) -> Any:
     return SparseDerivative("sparse_jacobian", fun, fun, argnums)
 
 
+@remembered
 def sparse_hessian(fun: Fun | None = None, argnums: int = 0) -> Any:
     """The Hessian of a scalar function as a `scipy.sparse` CSR matrix.
 
@@ -126,14 +130,15 @@ def _deciding(fn: Function, places: Sequence[Value]) -> Function:
     return prune(Function(fn.name, fn.params, ops, places))
 
 
-class SparseDerivative:
+class SparseDerivative(Remade):
     """A function with a sparse matrix as its result; made by the functions above."""
 
     def __init__(self, kind: str, fun: Fun, derived: Fun, argnums: int) -> None:
+        functools.update_wrapper(self, fun, updated=())
         self.kind = kind
         self.fun = fun
         self.__name__ = name_of(fun)
-        self.__doc__ = fun.__doc__
+        self.recipe = self._twin = None
         self._derived = Compiled(derived, derived)
         self._argnums = argnums
         self._symmetric = derived is not fun

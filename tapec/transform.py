@@ -18,6 +18,7 @@ from tapec.ir import Value
 from tapec.passes.rolling.recorded import rolled_again
 from tapec.passes.rules import filled
 from tapec.passes.vjp import backpropagate
+from tapec.pickling import remembered
 from tapec.recording import Recording, state
 from tapec.sources import Returns, Selection, Sources, like_sources, name_of
 from tapec.tensor import Tensor, as_tensor
@@ -27,6 +28,7 @@ __all__ = ["as_loops", "grad", "jit", "memoised", "pull", "seeds_of", "value_and
 Fun = Callable[..., Any]
 
 
+@remembered
 def jit(
     fun: Fun | None = None,
     *,
@@ -60,6 +62,7 @@ def jit(
     return compiled(fun, fun, static_argnums, static_argnames, dynamic, specs, passes)
 
 
+@remembered
 def grad(
     fun: Fun | None = None,
     argnums: int | Sequence[int] = 0,
@@ -104,6 +107,7 @@ def grad(
     return compiled(fun, body, static_argnums, static_argnames, dynamic, specs, passes)
 
 
+@remembered
 def value_and_grad(
     fun: Fun | None = None,
     argnums: int | Sequence[int] = 0,

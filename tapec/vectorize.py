@@ -20,6 +20,7 @@ from tapec.inside import require
 from tapec.ir import ArrayType, Value
 from tapec.numpy.positions import check_range
 from tapec.passes.batch import repeated, vectorize
+from tapec.pickling import remembered
 from tapec.recording import Array, Inside, Trace, locate, recording_in, state
 from tapec.rounds import Rounds
 from tapec.tape_sources import value_on
@@ -31,6 +32,7 @@ Fun = Callable[..., Any]
 Axes = list[int | None]
 
 
+@remembered
 def vmap(
     fun: Fun | None = None,
     in_axes: Any = 0,

@@ -36,7 +36,7 @@ LAYERS = (
     {"compiler", "dumping"},
     {"programs"},
     {"profiling"},
-    {"compiled", "direct", "methods"}
+    {"compiled", "direct", "methods", "pickling"}
     | {"inspect", "notebook", "pictures", "documents", "measuring"}
     | {"transform", "control", "branching", "eager", "custom", "recompute"}
     | {"vectorize", "sources", "forward", "linear", "derivatives", "checking"}

@@ -116,6 +116,17 @@ class Function:
 
         return format_module(self, elide=True)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from tapec.ir.flat import Tables
+
+        return _unpickled, (Tables([self]),)
+
+    def __copy__(self) -> Function:
+        return self  # nothing is ever mutated
+
+    def __deepcopy__(self, memo: Any) -> Function:
+        return self
+
     def _key(self) -> tuple[Any, ...]:
         """Structure without names, uids, locations: equal keys mean equal meaning."""
         if self._structure is None:
@@ -143,6 +154,11 @@ class Function:
 
 
 _FIELDS = ("name", "params", "ops", "results")
+
+
+def _unpickled(tables: Any) -> Function:
+    (fn,) = tables.functions()
+    return fn  # type: ignore[no-any-return]
 
 
 def has_effect(op: Value) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["NO_META", "Location", "Meta", "shown"]
 
@@ -15,12 +15,31 @@ def shown(filename: str) -> str:
     return "<cell>" if "/ipykernel_" in filename else filename
 
 
+Span = tuple[int | None, int | None, int | None, int | None]
+"""(line, end line, column, end column) of an expression; columns in bytes."""
+
+
+class _Place(NamedTuple):
+    """One place in code of another process, asked as its code object would be."""
+
+    co_filename: str
+    co_name: str
+    co_qualname: str
+    span: Span
+
+    def co_positions(self) -> tuple[Span, ...]:
+        return (self.span,)
+
+
+Frame = tuple[CodeType | _Place, int]
+
+
 class Location:
     """Where the user's code made an op: frames innermost first, resolved when read."""
 
     __slots__ = ("frames",)
 
-    def __init__(self, frames: tuple[tuple[CodeType, int], ...]) -> None:
+    def __init__(self, frames: tuple[Frame, ...]) -> None:
         self.frames = frames
 
     @property
@@ -32,17 +51,16 @@ class Location:
         return self.frames[0][0].co_name
 
     @property
-    def span(self) -> tuple[int | None, int | None, int | None, int | None]:
+    def span(self) -> Span:
         """(line, end line, column, end column) of the expression; columns in bytes."""
-        code, lasti = self.frames[0]
-        return next(itertools.islice(code.co_positions(), lasti // 2, None))
+        return _span(*self.frames[0])
 
     @property
     def line(self) -> int | None:
         return self.span[0]
 
     @property
-    def lines(self) -> tuple[tuple[CodeType, int | None], ...]:
+    def lines(self) -> tuple[tuple[CodeType | _Place, int | None], ...]:
         """Each frame's code and line: a key, as instructions move while Python runs."""
         return tuple([(code, _line(code, lasti)) for code, lasti in self.frames])
 
@@ -50,16 +68,23 @@ class Location:
         return f"{shown(self.filename)}:{self.line}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _no_location, ()  # code objects do not pickle
+        """Code objects do not pickle; what is asked of them does."""
+        return Location, (tuple([(_place(*frame), 0) for frame in self.frames]),)
+
+
+def _span(code: CodeType | _Place, lasti: int) -> Span:
+    return next(itertools.islice(code.co_positions(), lasti // 2, None))
 
 
 @lru_cache(maxsize=4096)
-def _line(code: CodeType, lasti: int) -> int | None:
-    return next(itertools.islice(code.co_positions(), lasti // 2, None))[0]
+def _line(code: CodeType | _Place, lasti: int) -> int | None:
+    return _span(code, lasti)[0]
 
 
-def _no_location() -> None:
-    return None
+@lru_cache(maxsize=4096)
+def _place(code: CodeType | _Place, lasti: int) -> _Place:
+    names = code.co_filename, code.co_name, code.co_qualname
+    return _Place(*names, _span(code, lasti))
 
 
 class Meta:
@@ -89,7 +114,7 @@ class Meta:
         return Meta(primal, self.scope, self._loc)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Meta, (self.primal, self.scope)
+        return Meta, (self.primal, self.scope, self.loc)
 
 
 NO_META = Meta()

@@ -25,6 +25,9 @@ __all__ = [
 class _State(threading.local):
     recording: Recording | None = None
 
+    def __reduce__(self) -> str:
+        return "state"  # functions sent to other processes read the one there
+
 
 state = _State()
 
