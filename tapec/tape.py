@@ -94,16 +94,16 @@ class GradientTape:
                 "a tape cannot be entered again inside another tape that it did not "
                 "record with; make a new GradientTape"
             )
-        self._rec.begin(self)
+        self._open = True  # first: what was begun is ended, whatever happens
         self._span.open(self._rec.position)
-        self._open = True
+        self._rec.begin(self)
 
     def stop(self) -> None:
         """End the recording; `gradient` may follow."""
         if self._open and self._rec is not None:
-            self._open = False
             self._span.close(self._rec.position)
             self._rec.end(self)
+            self._open = False
 
     def _let_go(self, lost: bool = False) -> None:
         """No more gradients: the recording may be freed."""

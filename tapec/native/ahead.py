@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-__all__ = ["Ahead"]
+__all__ = ["Ahead", "apart"]
 
 T = TypeVar("T")
 
@@ -37,3 +37,18 @@ class Ahead(Generic[T]):
         if not self._found:  # the thread was left behind: this is a forked process
             self._found.append(self._work())
         return self._found[0]
+
+
+def apart(work: Callable[[], T]) -> T:
+    """What `work` gives, done by another thread than the main one.
+
+    Signals are for the main thread: an interrupt is raised there at once, and cannot
+    stop `work` half way.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    try:
+        ahead = Ahead(work)
+    except RuntimeError:  # no thread can be started, as when the interpreter ends
+        return work()
+    return ahead.result()

@@ -18,6 +18,7 @@ from llvmlite import ir
 
 from tapec.locks import lock
 from tapec.native.addresses import Address, Symbol
+from tapec.native.ahead import apart
 from tapec.native.compiler import compiler, target_machine
 from tapec.native.objects import object_code
 
@@ -129,32 +130,44 @@ def compiled(
 
 def _compiled(text: str, finished: bool = False) -> bytes:
     """The object code of a module given as text."""
-    engine()
-    with compiler() as c:
-        return c.finished(text) if finished else c.object_code(text)
+
+    def work() -> bytes:
+        engine()
+        with compiler() as c:
+            return c.finished(text) if finished else c.object_code(text)
+
+    return apart(work)
 
 
 def _plainly(text: str) -> bytes:
     """The same without optimization."""
-    engine()
-    with compiler() as c:
-        return c.plain(text)
+
+    def work() -> bytes:
+        engine()
+        with compiler() as c:
+            return c.plain(text)
+
+    return apart(work)
 
 
 def linked(
     code: bytes, exports: Iterable[str], imports: Mapping[str, int], key: Any = None
 ) -> Library:
     """Object code as a part of this process."""
-    builder = llvm.JITLibraryBuilder()
-    builder.add_object_img(code)
-    builder.add_current_process()
-    for name, address in imports.items():
-        builder.import_symbol(name, address)
-    for name in exports:
-        builder.export_symbol(name)
-    with _lock:
-        tracker = builder.link(engine().jit, f"tapec{next(_numbers)}")
-        return Library(tracker, key)
+
+    def work() -> Library:
+        builder = llvm.JITLibraryBuilder()
+        builder.add_object_img(code)
+        builder.add_current_process()
+        for name, address in imports.items():
+            builder.import_symbol(name, address)
+        for name in exports:
+            builder.export_symbol(name)
+        with _lock:
+            tracker = builder.link(engine().jit, f"tapec{next(_numbers)}")
+            return Library(tracker, key)
+
+    return apart(work)
 
 
 def texts_of(module: Any) -> tuple[str, str]:

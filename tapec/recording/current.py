@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,12 +77,17 @@ _ends = threading.local()  # not `state`: a tape may keep that one's dictionary
 
 
 def make_current(home: dict[str, Any], rec: Recording | None) -> None:
-    """Make `rec` the recording of the thread whose state's dictionary is `home`."""
-    home["recording"] = rec
+    """Make `rec` the recording of the thread whose state's dictionary is `home`.
+
+    An interrupt may stop this between any two lines: then calls of decorated functions
+    look at `state` without need, never the other way round.
+    """
     if rec is None:
+        home["recording"] = None
         threads_recording.pop(id(home), None)
     else:
         threads_recording[id(home)] = True
+        home["recording"] = rec
         if home is state.__dict__ and not hasattr(_ends, "end"):
             _ends.end = _End(id(home))
     _pace_collector()
@@ -99,17 +102,38 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
 
 
-@contextmanager
-def recording_in(rec: Recording | None) -> Iterator[None]:
-    """Make `rec` this thread's recording for a while."""
-    home = state.__dict__
-    before = home.get("recording")
-    make_current(home, rec)
-    try:
-        yield
-    finally:
-        ended = before is not None and before.closed and not before.is_trace
-        make_current(home, None if ended else before)
+class recording_in:
+    """A context in which `rec` is this thread's recording.
+
+    Also left where an interrupt kept `__exit__` from it, when this object is freed.
+    """
+
+    _home: dict[str, Any] | None = None
+
+    def __init__(self, rec: Recording | None) -> None:
+        self._rec = rec
+
+    def __enter__(self) -> None:
+        home = state.__dict__
+        self._before = home.get("recording")
+        self._home = home
+        make_current(home, self._rec)
+
+    def __exit__(self, *exc: object) -> None:
+        self._leave()
+
+    def __del__(self) -> None:
+        if self._home is not None:
+            now = self._home.get("recording")
+            if now is self._rec or now is self._before:
+                self._leave()
+
+    def _leave(self) -> None:
+        if self._home is not None:
+            before = self._before
+            ended = before is not None and before.closed and not before.is_trace
+            make_current(self._home, None if ended else before)
+            self._home = None
 
 
 def isolated() -> Any:

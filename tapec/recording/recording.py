@@ -132,12 +132,14 @@ class Recording:
     def end(self, tape: Any) -> None:
         """`tape` stops; after the last one its thread computes at once again.
 
+        May be called again, if an interrupt stopped it half way.
+
         May be called by any thread: the collector decides where a lost tape dies.
         """
         with _life:
             self.tapes.discard(id(tape))
             last = not self.tapes and not self.is_trace
-            if last and self.home.get("recording") is self:
+            if last and self.home.get("recording") in (self, None):
                 make_current(self.home, None)
 
     def release(self, tape: Any, lost: bool = False) -> None:
