@@ -27,7 +27,7 @@ Recipe = tuple[Any, tuple[Any, ...], dict[str, Any]]
 
 NAMES = ("__module__", "__name__", "__qualname__", "__doc__")
 KNOWN = {"fun", "body", "passes", "recipe", "__wrapped__", "__annotations__", *NAMES}
-HELP = "of which there is only this one, with no name in a module: use cloudpickle"
+HELP = "which no name in a module leads to: use cloudpickle, or tapec.export"
 
 
 def remembered(make: Make) -> Make:

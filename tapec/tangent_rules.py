@@ -7,7 +7,8 @@ rule records for some direction is differentiated with respect to it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -54,7 +55,6 @@ def custom_jvp(fun: Fun) -> Any:
     (2.0, 4.0)
     """
     rules: list[Rule] = []
-    in_rule = ContextVar(f"in the rule of {name_of(fun)}", default=False)
 
     @custom_gradient
     @functools.wraps(fun)
@@ -62,11 +62,8 @@ def custom_jvp(fun: Fun) -> Any:
         value = fun(*args, **kw)
 
         def backward(*cts: Any) -> Any:
-            token = in_rule.set(True)
-            try:
+            with _within(rules):
                 return _transposed(fun, rules[0], args, kw, cts)
-            finally:
-                in_rule.reset(token)
 
         return value, backward
 
@@ -77,7 +74,7 @@ def custom_jvp(fun: Fun) -> Any:
                 f"{name_of(fun)} has no derivative yet; write one under "
                 f"@{name_of(fun)}.defjvp"
             )
-        return (fun if in_rule.get() else recorded)(*args, **kw)
+        return (fun if _is_within(rules) else recorded)(*args, **kw)
 
     def defjvp(rule: Rule) -> Rule:
         rules[:] = [rule]
@@ -85,6 +82,23 @@ def custom_jvp(fun: Fun) -> Any:
 
     with_rule.defjvp = defjvp  # type: ignore[attr-defined]
     return with_rule
+
+
+_running: ContextVar[tuple[Any, ...]] = ContextVar("rules that run now", default=())
+
+
+@contextmanager
+def _within(rules: list[Rule]) -> Iterator[None]:
+    """A rule of this function runs. (A name of this module, as such it pickles.)"""
+    token = _running.set((*_running.get(), rules))
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def _is_within(rules: list[Rule]) -> bool:
+    return any(each is rules for each in _running.get())
 
 
 def _transposed(

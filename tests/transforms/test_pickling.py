@@ -123,7 +123,7 @@ def test_the_inner_function_of_two_decorators() -> None:
 def test_a_function_without_a_name_says_what_to_do() -> None:
     with pytest.raises(pickle.PicklingError) as caught:
         pickle.dumps(tapec.grad(lambda x: x * x))
-    assert "with no name in a module: use cloudpickle" in str(caught.value)
+    assert "which no name in a module leads to: use cloudpickle" in str(caught.value)
 
 
 # --- workers ----------------------------------------------------------------------
@@ -195,6 +195,18 @@ class Model:
 def ruled(x):
     return x * x, lambda ct: ct * 7.0
 
+@tapec.custom_jvp
+def pushed(x):
+    return np.sin(x)
+
+@pushed.defjvp
+def rule(primals, tangents):
+    return pushed(*primals), tangents[0] * 5.0
+
+@tapec.custom_pass(after="dce")
+def unchanged(fn):
+    return fn
+
 @tapec.checkpoint
 def again(x):
     return np.sin(x)
@@ -209,6 +221,8 @@ m, x = Model(), np.array([1.0, 2.0])
 rows = [
     (power, (2.0,)), (decorated, (x,)), (m.step, (x,)), (m.call, (x,)), (m.slope, (x,)),
     (ruled, (2.0,)), (tapec.grad(ruled), (2.0,)), (tapec.grad(again), (2.0,)),
+    (pushed, (2.0,)), (tapec.grad(pushed), (2.0,)),
+    (tapec.jit(lambda x: x + 1, passes=[unchanged]), (2.0,)),
     (outer(5.0), (x,)), (tapec.vmap(lambda x: x * v), (x,)),
     (tapec.jit(lambda x, how: x if how else -x, static_argnums=1), (x, False)),
     (tapec.jit(lambda x: x * 2, dynamic=True), (x,)),
@@ -249,7 +263,7 @@ def test_functions_of_one_program_in_another() -> None:
         [sys.executable, "-c", RECEIVER], check=False, env=env, input=sent.stdout,
         capture_output=True,
     )  # fmt: skip
-    assert done.stdout == b"14\n", done.stderr.decode()
+    assert done.stdout == b"17\n", done.stderr.decode()
 
 
 def test_a_module_registered_by_value() -> None:
