@@ -10,7 +10,7 @@ import numpy as np
 
 from tapec.exporting.header import linked_with
 from tapec.exporting.signature import Argument, Signature, wrapped
-from tapec.native.standalone import by_value
+from tapec.native.standalone_entry import by_value
 
 __all__ = ["MOST", "example"]
 

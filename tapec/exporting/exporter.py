@@ -24,6 +24,7 @@ from tapec.exporting.signature import Signature, written
 from tapec.exporting.subject import Subject
 from tapec.ir import Function, Value
 from tapec.native import platform
+from tapec.native.layout import NoNative
 from tapec.native.standalone import InPython, Standalone, standalone
 from tapec.native.undefined import undefined
 
@@ -164,6 +165,8 @@ def _code(fn: Function, name: str, cpu: platform.Cpu) -> Standalone:
             return standalone(fn, name, cpu)
     except InPython as error:
         raise at(UnsupportedError(_reason(error.op, name)), error.op.meta.loc) from None
+    except NoNative as error:
+        raise UnsupportedError(f"{name} cannot leave Python: {error}") from None
 
 
 def _reason(op: Value, name: str) -> str:

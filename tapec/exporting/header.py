@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tapec.exporting.libraries import needs_of
 from tapec.exporting.signature import Argument, Signature
-from tapec.native.standalone import OTHER, OUT_OF_MEMORY, by_value
+from tapec.native.standalone_entry import OTHER, OUT_OF_MEMORY, by_value
 
 __all__ = ["header", "linked_with"]
 

@@ -20,7 +20,7 @@ from tapec.errors import DTypeError, ShapeError, TapecError
 from tapec.exporting.libraries import suffix
 from tapec.exporting.signature import Argument, Signature, read
 from tapec.native import blas, engine, platform
-from tapec.native.standalone import OUT_OF_MEMORY, by_value
+from tapec.native.standalone_entry import OUT_OF_MEMORY, by_value
 from tapec.tracing import example_of
 
 __all__ = ["Loaded", "load"]
@@ -146,7 +146,9 @@ class Loaded:
         self.signature = signature
         self.__name__ = signature.name
         self._code = code  # as long as this
-        kinds = [_ctype(a) for a in signature.arguments]
+        self._by_value = [by_value(a.type) for a in signature.arguments]
+        pairs = zip(signature.arguments, self._by_value, strict=True)
+        kinds = [_ctype(a) if number else ctypes.c_void_p for a, number in pairs]
         kinds += [ctypes.c_void_p] * (len(signature.results) + 1)
         self._function = ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(address)
 
@@ -162,7 +164,10 @@ class Loaded:
         arrays = [self._checked(a, x) for a, x in pairs]
         outs = [np.empty(r.shape, r.dtype) for r in s.results]
         workspace = np.empty(s.workspace, np.uint8)
-        given = map(_passed, s.arguments, arrays)
+        given = [
+            array.item() if number else array.ctypes.data
+            for array, number in zip(arrays, self._by_value, strict=True)
+        ]
         places = [out.ctypes.data for out in (*outs, workspace)]
         status = self._function(*given, *places)
         if status == OUT_OF_MEMORY:
@@ -175,6 +180,11 @@ class Loaded:
         return containers.unflatten(s.returns, _returned(s.results, outs))
 
     def _checked(self, a: Argument, x: Any) -> Array:
+        """A plain array of the right type."""
+        if type(x) is np.ndarray and x.shape == a.shape and x.dtype == a.dtype:
+            flags = x.flags
+            if flags.c_contiguous and flags.aligned:
+                return x
         name = f"{self.signature.name}: argument {a.path}"
         array = example_of(x)
         dtype = array.dtype.newbyteorder("=")
@@ -197,15 +207,10 @@ def _fits(array: Array, a: Argument) -> bool:
 
 
 def _ctype(a: Argument) -> Any:
-    if not by_value(a.type):
-        return ctypes.c_void_p
+    """Of a number that is passed by value."""
     if a.dtype.kind == "b":
         return ctypes.c_uint8
     return np.ctypeslib.as_ctypes_type(a.dtype)
-
-
-def _passed(a: Argument, array: Array) -> Any:
-    return array.item() if by_value(a.type) else array.ctypes.data
 
 
 def _returned(results: Sequence[Argument], outs: Sequence[Array]) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from tapec.containers import Structure
 from tapec.exporting.structures import from_json, to_json
 from tapec.ir import ArrayType
-from tapec.native.standalone import by_value
+from tapec.native.standalone_entry import by_value
 
 __all__ = ["C_TYPES", "Argument", "Signature", "read", "wrapped", "written"]
 

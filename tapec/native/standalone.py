@@ -22,7 +22,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
-from tapec.ir import ArrayType, Function, Value
+from tapec.ir import Function, Value
 from tapec.native import (
     control_code,
     driver,
@@ -35,20 +35,15 @@ from tapec.native import (
 from tapec.native.addresses import Address, Symbol
 from tapec.native.cache import kernels_for
 from tapec.native.compiler import Compiler
-from tapec.native.driver import INT, POINTER, WORD, _item, _Loop, _number
-from tapec.native.heap import NO_MEMORY
-from tapec.native.layout import NoNative, memory_type
-from tapec.native.plan import ALIGNMENT, Plan, make_plan
+from tapec.native.driver import INT, _number
+from tapec.native.layout import NoNative
+from tapec.native.plan import ALIGNMENT, make_plan
+from tapec.native.standalone_entry import Outside
 from tapec.native.steps import make_steps
 from tapec.native.table import Table, Words
 from tapec.native.tile_threads import emit_join
 
-__all__ = ["OTHER", "OUT_OF_MEMORY", "InPython", "Standalone", "by_value", "standalone"]
-
-OTHER, OUT_OF_MEMORY = 1, 2
-"""What the function answers besides 0: these arguments take another way through the
-function, or make it raise; there is no memory."""
-
+__all__ = ["InPython", "Standalone", "standalone"]
 
 ENTRY = "tapec"
 
@@ -75,15 +70,10 @@ class Standalone(NamedTuple):
     id: str
 
 
-def by_value(type_: ArrayType) -> bool:
-    """Whether a parameter of this type is a number, not the address of one."""
-    return not type_.ndim and type_.dtype.kind in "biuf" and type_.dtype != np.float16
-
-
 def standalone(fn: Function, name: str, cpu: platform.Cpu) -> Standalone:
     """The object code of a function after all passes.
 
-    Made inside `platform.made_for(cpu)`. Raises InPython.
+    Made inside `platform.made_for(cpu)`. Raises InPython, NoNative.
     """
     steps = make_steps(fn)
     for step in steps:
@@ -91,9 +81,9 @@ def standalone(fn: Function, name: str, cpu: platform.Cpu) -> Standalone:
             raise InPython(_culprit(step.op))
     plan = make_plan(fn, [(step.reads, step.writes) for step in steps])
     kernels = kernels_for([s.op.attr("body") for s in steps if s.kind == "kernel"])
-    module = _Module()
+    module = Module()
     table = Table(steps, plan, kernels)
-    nbytes = _Entry(module, fn, plan).emit(ENTRY, table)
+    nbytes = Outside(module, fn, plan).emit(ENTRY, table)
     engine.engine()  # LLVM's targets
     text = module.finished(name)
     id_ = hashlib.sha256(f"{cpu} {text}".encode()).hexdigest()[:ID]
@@ -110,19 +100,23 @@ def _culprit(op: Value) -> Value:
     return op
 
 
-class _Module:
+class Module:
     """The module under construction: what tables refer to is added when it is met."""
 
     def __init__(self) -> None:
         self.module = engine.new_module("tapec")
         driver.emit_alone(self.module)
         self._data: dict[int, Any] = {}
+        self._arrays: list[tuple[str, np.ndarray[Any, Any]]] = []
         self._kept: list[Any] = []
         self._kernels: dict[Function, str] = {}
         self._units: dict[Any, str] = {}
 
     def finished(self, name: str) -> str:
-        """The text, with `name` as the only function that others see."""
+        """The text, with `name` as the only function that others see.
+
+        Arrays are declared so far, and defined here: their text is long.
+        """
         module = llvm.parse_assembly(str(self.module), llvm.create_context())
         for thing in (*module.functions, *module.global_variables):
             if not thing.is_declaration and not thing.name.startswith("llvm."):
@@ -130,7 +124,15 @@ class _Module:
                 thing.name = f"{ENTRY}.{thing.name}"  # `name` may be one of these
         entry = module.get_function(f"{ENTRY}.{ENTRY}")
         entry.linkage, entry.name = "external", name
-        return str(module)
+        text = str(module)
+        for declared, array in self._arrays:
+            before, line, after = text.partition(f"@{declared} = external constant")
+            assert line
+            kind, rest = after.split(", align", 1)
+            data = array.tobytes().hex("\\")
+            defined = f'@{declared} = internal constant{kind} c"\\{data}", align'
+            text = f"{before}{defined}{rest}"
+        return text
 
     # --- data
 
@@ -148,24 +150,26 @@ class _Module:
     def table(self, words: Sequence[int]) -> Any:
         """Words and addresses as data."""
         if id(words) not in self._data:
-            row = ir.Constant(ir.ArrayType(INT, len(words)), [*map(self.word, words)])
-            self._add(words, row, 8)
+            kind = ir.ArrayType(INT, len(words))
+            row = ir.Constant(kind, [*map(self.word, words)])
+            made = self._add(words, f"table{len(self._data)}", kind, 8)
+            made.linkage, made.initializer = "internal", row
         return self._data[id(words)]
 
     def array(self, array: np.ndarray[Any, Any]) -> Any:
         """An array's elements as data."""
         if id(array) not in self._data:
             kind = ir.ArrayType(ir.IntType(8), array.nbytes)
-            self._add(array, ir.Constant(kind, bytearray(array.tobytes())), ALIGNMENT)
+            made = self._add(array, f"{ENTRY}.array{len(self._data)}", kind, ALIGNMENT)
+            self._arrays.append((made.name, array))
         return self._data[id(array)]
 
-    def _add(self, what: Any, contents: Any, align: int) -> None:
-        name = f"data{len(self._data)}"
-        made = ir.GlobalVariable(self.module, contents.type, name)
-        made.linkage, made.global_constant = "internal", True
-        made.initializer, made.align = contents, align
+    def _add(self, what: Any, name: str, kind: Any, align: int) -> Any:
+        made = ir.GlobalVariable(self.module, kind, name)
+        made.global_constant, made.align = True, align
         self._data[id(what)] = made
         self._kept.append(what)
+        return made
 
     # --- code
 
@@ -202,113 +206,5 @@ class _Module:
         elif unit in ("control", "tile"):
             (control_code if unit == "control" else tile_code).emit(self.module)
         elif unit != "driver":
-            raise NoNative(f"the code of {unit} is for this process")
+            raise NoNative(f"{unit} has code for this process only")
         return ""
-
-
-class _Entry:
-    """The function that others call."""
-
-    def __init__(self, module: _Module, fn: Function, plan: Plan) -> None:
-        self.module, self.fn, self.plan = module, fn, plan
-        numbers = [p for p in fn.params if by_value(p.type)]
-        words = len(plan.buffers) + len(numbers)
-        self.arena = -(-8 * words // ALIGNMENT) * ALIGNMENT
-
-    def emit(self, name: str, table: Table) -> int:
-        """Add it; how many bytes of workspace it needs."""
-        params = [self._kind(p.type) for p in self.fn.params]
-        kinds = [*params, *[POINTER] * len(self.fn.results), POINTER]
-        function = ir.Function(self.module.module, ir.FunctionType(WORD, kinds), name)
-        function.attributes.add("nounwind")
-        self._extend(function)
-        self.at = at = ir.IRBuilder(function.append_basic_block("entry"))
-        *given, workspace = function.args
-        null = at.icmp_unsigned("==", workspace, ir.Constant(POINTER, None))
-        with at.if_then(null, likely=False):
-            at.ret(ir.Constant(WORD, OUT_OF_MEMORY))
-        self.slots = self._aligned(workspace)
-        self._enter_arguments(given)
-        self._enter_buffers()
-        rows = self.module.table(table.words)
-        run = self.module.module.globals["run"]
-        found = at.call(run, [self.slots, rows, _number(0), _number(table.count)])
-        at.ret(self._answer(found))
-        return self.arena + self.plan.nbytes + ALIGNMENT
-
-    def _kind(self, type_: ArrayType) -> Any:
-        return memory_type(type_.dtype) if by_value(type_) else POINTER
-
-    def _extend(self, function: Any) -> None:
-        """Small integers are widened by the caller, as C has it."""
-        for argument, p in zip(function.args, self.fn.params, strict=False):
-            if by_value(p.type) and p.dtype.kind in "biu" and p.dtype.itemsize < 4:
-                signed = p.dtype.kind == "i"
-                argument.add_attribute("signext" if signed else "zeroext")
-
-    def _aligned(self, workspace: Any) -> Any:
-        at = self.at
-        address = at.add(at.ptrtoint(workspace, INT), _number(ALIGNMENT - 1))
-        return at.inttoptr(at.and_(address, _number(-ALIGNMENT)), POINTER)
-
-    def _put(self, pointer: Any, slot: Any) -> None:
-        slot = _number(slot) if isinstance(slot, int) else slot
-        self.at.store(pointer, self.at.gep(self.slots, [slot], source_etype=POINTER))
-
-    def _enter_arguments(self, given: Sequence[Any]) -> None:
-        """Parameters and results are the first buffers."""
-        at, place = self.at, len(self.plan.buffers)
-        for slot, value in enumerate(given):
-            if value.type == POINTER:
-                self._put(value, slot)
-                continue
-            cell = at.gep(self.slots, [_number(place)], source_etype=INT)
-            place += 1
-            if self.fn.params[slot].dtype.kind == "b":
-                value = at.icmp_unsigned("!=", value, ir.Constant(value.type, 0))
-                value = at.zext(value, ir.IntType(8))
-            at.store(value, cell)
-            self._put(cell, slot)
-
-    def _enter_buffers(self) -> None:
-        at, rows = self.at, []
-        for slot, buffer in enumerate(self.plan.buffers):
-            if buffer.kind == "arena":
-                rows += [slot, self.arena + buffer.offset]
-        with self._rows(rows) as (slot, offset):
-            self._put(at.gep(self.slots, [offset], source_etype=ir.IntType(8)), slot)
-        rows = []
-        for slot, op in self.plan.constants:
-            array = np.ascontiguousarray(op.attr("value").array)
-            rows += [slot, Address(0, array)]
-        with self._rows(rows) as (slot, address):
-            self._put(at.inttoptr(address, POINTER), slot)
-
-    def _rows(self, rows: list[int]) -> Any:
-        return _Pairs(self.at, self.module.table(rows), len(rows) // 2)
-
-    def _answer(self, found: Any) -> Any:
-        """The status of the step that failed, if one did, for those outside."""
-        at = self.at
-        kind = at.trunc(at.and_(found, _number(255)), WORD)
-        memory = at.icmp_unsigned("==", kind, ir.Constant(WORD, NO_MEMORY))
-        codes = [ir.Constant(WORD, code) for code in (0, OTHER, OUT_OF_MEMORY)]
-        answer = at.select(memory, codes[2], codes[1])
-        fine = at.icmp_unsigned("==", found, _number(0))
-        return at.select(fine, codes[0], answer)
-
-
-class _Pairs:
-    """A loop over pairs of words."""
-
-    def __init__(self, at: Any, table: Any, count: int) -> None:
-        self.at, self.table = at, table
-        self._loop = _Loop(at, _number(0), _number(count))
-
-    def __enter__(self) -> tuple[Any, Any]:
-        first = self.at.mul(self._loop.__enter__(), _number(2))
-        second = self.at.add(first, _number(1))
-        return _item(self.at, self.table, first), _item(self.at, self.table, second)
-
-    def __exit__(self, *exc: object) -> None:
-        self._loop.__exit__(*exc)

@@ -1,9 +1,12 @@
 """Exported functions through a C compiler."""
 
+import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -247,3 +250,23 @@ def test_the_library_needs_no_python(tmp_path):
         check=True,
     )
     assert ran.stdout == "0 [3.0, 12.0, 27.0]\n"
+
+
+@needs_cc
+def test_the_program_of_the_guide(tmp_path):
+    guide = Path(__file__).parents[2] / "docs" / "export.md"
+    text = guide.read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```c\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (python, *_) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (tmp_path / "fit.c").write_text(program)
+    names = {}
+    with contextlib.chdir(tmp_path):
+        exec(python, names)
+        command = [CC, *STRICT, "fit.c", "build/loss.o", "-lm", "-o", "fit"]
+        subprocess.run(command, check=True)
+        ran = subprocess.run(["./fit"], capture_output=True, text=True, check=True)
+    value, grads = names["f"](names["params"], names["x"], names["y"])
+    wanted = [value, *grads["w"], grads["b"]]
+    np.testing.assert_allclose(
+        [float(x) for x in ran.stdout.split()], wanted, rtol=1e-5
+    )

@@ -11,7 +11,8 @@ import tapec
 from tapec.compiled import Compiled
 from tapec.native import blas, engine, platform
 from tapec.native.program import compile
-from tapec.native.standalone import OTHER, OUT_OF_MEMORY, InPython, by_value, standalone
+from tapec.native.standalone import InPython, standalone
+from tapec.native.standalone_entry import OTHER, OUT_OF_MEMORY, by_value
 from tapec.native.undefined import undefined
 from tapec.passes import pipeline
 from tests.native.random_programs import programs
@@ -152,7 +153,7 @@ def test_random_programs(program):
 
 
 def test_names_of_the_inside_are_free():
-    for name in ("run", "data0"):
+    for name in ("run", "table0"):
         fn = recorded(rounds, np.ones(2))
         status, (found,) = call(fn, made(fn, name=name), np.ones(2), name=name)
         assert status == 0
