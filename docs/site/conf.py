@@ -19,7 +19,7 @@ html_show_sphinx = False
 html_show_copyright = False
 html_theme_options = {"top_of_page_buttons": []}
 
-pygments_style = "friendly"
+pygments_style = "default"
 pygments_dark_style = "github-dark"
 
 # The form is checked by `python -m docs.site`; every warning is an error there.
