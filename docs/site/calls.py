@@ -75,6 +75,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "numpy.tile": (V, 2),
     "numpy.unravel_index": (N, (2, 2)),
     "numpy.where": (IS, V, U),
+    "numpy.fft.fftfreq": (4,),
+    "numpy.fft.rfftfreq": (4,),
     "numpy.linalg.lstsq": (A[:, :2], V[:3]),
     "numpy.linalg.matrix_power": (A, 3),
     "numpy.linalg.multi_dot": ([A, A, A],),

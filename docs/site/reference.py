@@ -98,9 +98,11 @@ def numpy_page() -> str:
     ]
     listed = ", ".join(f"`{n}`" for n in names)
     linalg = ", ".join(f"`{n}`" for n in tapec.numpy.linalg.__all__)
+    fft = ", ".join(f"`{n}`" for n in tapec.numpy.fft.__all__)
     return (
         f"# `tapec.numpy`\n\n{said}\n\n[What works](coverage.md) has the derivative of "
         f"each, and where it runs.\n\n{listed}\n\n## `tapec.numpy.linalg`\n\n{linalg}\n"
+        f"\n## `tapec.numpy.fft`\n\n{fft}\n"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as _np
 
-from tapec.errors import UnsupportedError as _UnsupportedError
+from tapec.numpy.instead import missing as _missing
 from tapec.tensor import FUNCTIONS as _FUNCTIONS
 from tapec.tensor import ufunc_primitive as _ufunc_primitive
 
@@ -62,10 +62,6 @@ _VALUES = (
 )
 
 
-class _Missing(_UnsupportedError, AttributeError):
-    """A name that NumPy has and tapec does not."""
-
-
 def __getattr__(name: str) -> Any:
     if name in _VALUES:
         return getattr(_np, name)
@@ -74,7 +70,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'tapec.numpy' has no attribute {name!r}")
     found = _implementation(original)
     if found is None:
-        raise _Missing(_explain(name))
+        raise _missing("numpy", name, __dir__())
     globals()[name] = found
     return found
 
@@ -85,12 +81,6 @@ def _implementation(original: Any) -> Any:
         return _FUNCTIONS.get(original) or _ufunc_primitive(original)
     except TypeError:  # unhashable, hence no function
         return None
-
-
-def _explain(name: str) -> str:
-    from tapec.numpy.instead import advice
-
-    return f"tapec.numpy has no {name}; {advice(name, __dir__())}"
 
 
 def __dir__() -> list[str]:

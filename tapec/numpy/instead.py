@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-__all__ = ["advice"]
+from tapec.errors import UnsupportedError
+
+__all__ = ["Missing", "advice", "missing"]
 
 _COUNTING = "np.searchsorted, or x.numpy(): counts have no gradient"
 _SETS = "x.numpy(): the shape of the result depends on the numbers"
 _LOOPS = "tapec.vmap, or the operation on whole arrays"
 _WRITES = "np.where, or x[index] = value"
 _FILES = "x.numpy()"
+_DATES = "the numbers of days, as floats"
+_COEFFICIENTS = "the operation on arrays of coefficients"
 _POLYNOMIALS = "np.linalg.lstsq on np.stack of the powers"
 
 INSTEAD = {
@@ -33,6 +37,16 @@ INSTEAD = {
         _FILES,
     ),
     **dict.fromkeys(("polyfit", "vander"), _POLYNOMIALS),
+    **dict.fromkeys(("busday_count", "busday_offset", "is_busday"), _DATES),
+    **dict.fromkeys(("datetime_as_string", "isnat"), _DATES),
+    **dict.fromkeys(("polyadd", "polysub", "polyder", "polyint"), _COEFFICIENTS),
+    **dict.fromkeys(("polymul", "poly"), "np.convolve of the coefficients"),
+    **dict.fromkeys(("common_type", "min_scalar_type", "can_cast"), "x.dtype"),
+    "histogram_bin_edges": "np.linspace",
+    "savez_compressed": _FILES,
+    "polydiv": "x.numpy()",
+    "packbits": "x.numpy()",
+    "unpackbits": "x.numpy()",
     "piecewise": "np.select or np.where",
     "polyval": "Horner's rule: y = y * x + c",
     "roots": "np.linalg.eigvals of the companion matrix",
@@ -45,7 +59,10 @@ INSTEAD = {
     "require": "x.astype and np.ascontiguousarray outside",
     "resize": "np.tile and np.reshape",
     "einsum_path": "np.einsum",
-    "shares_memory": "nothing: tensors never share memory",
+    **dict.fromkeys(
+        ("shares_memory", "may_share_memory"),
+        "False: tensors never share memory",
+    ),
 }  # fmt: skip
 
 
@@ -58,3 +75,12 @@ def advice(name: str, known: list[str]) -> str:
     if near:
         return f"the nearest that has is np.{near[0]}"
     return "x.numpy() gives the numbers, and the gradient ends there"
+
+
+class Missing(UnsupportedError, AttributeError):
+    """A name that NumPy has and tapec does not."""
+
+
+def missing(space: str, name: str, known: list[str]) -> Missing:
+    """The error for a name of one of NumPy's modules that is not here."""
+    return Missing(f"tapec.{space} has no {name}; {advice(name, known)}")

@@ -91,6 +91,19 @@ if hasattr(np, "vecdot"):  # NumPy 2.0 has it in linalg only
         return vecdot(x1, x2, axis=axis)
 
 
+if hasattr(np, "matvec"):  # since NumPy 2.2
+
+    @implements(np.matvec)
+    def _matvec(x1: Any, x2: Any, /, **options: Any) -> Any:
+        only_default("matvec", **{k: (v, None) for k, v in options.items()})
+        return matmul(x1, as_array(x2)[..., None])[..., 0]
+
+    @implements(np.vecmat)
+    def _vecmat(x1: Any, x2: Any, /, **options: Any) -> Any:
+        only_default("vecmat", **{k: (v, None) for k, v in options.items()})
+        return matmul(np.conjugate(as_array(x1))[..., None, :], x2)[..., 0, :]
+
+
 @implements(np.inner)
 def inner(a: Any, b: Any) -> Any:
     a, b = common_cast(a, b)

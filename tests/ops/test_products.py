@@ -72,6 +72,9 @@ PRODUCTS = {
     "correlate same": (lambda a, b: np.correlate(a, b, "same"), (4,), (6,)),
     "polyval": (np.polyval, (4,), (2, 3)),
 }
+if hasattr(np, "matvec"):  # since NumPy 2.2
+    PRODUCTS["matvec"] = (np.matvec, (4, 2, 3), (4, 3))
+    PRODUCTS["vecmat"] = (np.vecmat, (4, 2), (2, 3))
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
