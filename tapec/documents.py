@@ -117,7 +117,9 @@ def _native(program: Any, fn: Function) -> dict[str, Any]:
     parts = module_lines(fn, elide=True)
     names = {part: title for part, title, _ in parts}
     fusions = {op.attr("body") for part in names for op in part.ops if op.prim is fused}
-    codes = kernels_for(part for part in names if part in fusions)
+    codes = {code.body: code for code in program.codes if code.body in fusions}
+    other = [(part, False) for part in names if part in fusions and part not in codes]
+    codes |= {body: code for (body, _), code in kernels_for(other).items()}
     number = {body: i for i, body in enumerate(codes)}
     plan = program.plan
     owners = {slot: owner for owner, slot in plan.slots.items()}

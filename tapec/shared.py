@@ -133,7 +133,7 @@ class Entry:
         counts = [i for i, x in enumerate(now) if _is_count(x, found.sizes)]
         self._varying = Varying(now, counts)
         self._made: tuple[Any, Function, list[int]] | None = None
-        self._kernels: Any = None
+        self._codes: set[Any] = set()  # of all lengths, as long as this lives
         self._refused = False
         self._lock = lock()
 
@@ -157,8 +157,6 @@ class Entry:
         return Shared(made, found.sizes, fresh)
 
     def _compile(self, optimized: Optimized) -> None:
-        from tapec.native.cache import kernels_for
-
         numbers = list(literals(self._function))
         groups = self._varying.groups
         chosen = {numbers[i]: n for n, group in enumerate(groups) for i in group}
@@ -166,8 +164,8 @@ class Entry:
         fn = optimized(fn)
         ops = [op for op in fn.ops if op.prim.name != "assign"]
         fn = fn.with_(ops=ops, results=fn.outputs)
-        self._kernels = kernels_for(_kernel_bodies(fn))  # as long as this is known
         self._made = groups, fn, inputs
+        self._codes.clear()
 
     def _at(self, found: General, now: Sequence[Array]) -> Any:
         from tapec.native.program import Program
@@ -178,16 +176,10 @@ class Entry:
         given = [now[groups[n][0]] for n in inputs]
         arrays = [*found.tables, *given]
         params = fn.params[len(fn.params) - len(arrays) :]
-        return Program(with_constants(fn, dict(zip(params, arrays, strict=True))))
-
-
-def _kernel_bodies(fn: Function) -> Iterator[Function]:
-    for op in fn.ops:
-        if op.prim.name == "fused":
-            yield op.attr("body")
-        else:
-            for body in Function("", (), [op], ()).bodies():
-                yield from _kernel_bodies(body)
+        constants = dict(zip(params, arrays, strict=True))
+        program = Program(with_constants(fn, constants))
+        self._codes.update(program.codes)
+        return program
 
 
 def _numbers(fn: Function) -> list[Array]:

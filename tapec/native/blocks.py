@@ -49,7 +49,7 @@ class Blocks:
         imports = {**abi.addresses(), **platform.memory_functions()}
         imports["tapec_fresh"] = arrays().address("fresh")
         names = ("array", "take", "take_zeros", "change", "give")
-        library = engine.compiled("blocks", emit, names, imports, finished=True)
+        library = engine.compiled("blocks", emit, names, imports, engine.Effort.PLAIN)
         self._library = library
         self._state = (ctypes.c_int64 * (FIRST + 2 * KEPT))()
         functions = [library.address(name) for name in names[1:]]

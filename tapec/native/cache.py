@@ -1,4 +1,7 @@
-"""Compiled kernels, one per body: equal bodies of any programs share their code."""
+"""Compiled kernels: equal bodies of any programs share their code.
+
+A body that threads share in chunks has other code than one that is run whole.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,14 @@ from tapec.locks import cached_property, lock
 from tapec.native import engine, platform
 from tapec.native.addresses import Address, Symbol
 from tapec.native.ahead import Ahead
-from tapec.native.split import split_of
 from tapec.settings import config
 
-__all__ = ["Kernel", "KernelCode", "kernels_for"]
+__all__ = ["Kernel", "KernelCode", "Wanted", "kernels_for"]
 
-_known: WeakValueDictionary[Function, KernelCode]
+Wanted = tuple[Function, bool]
+"""A body, and whether it is run in chunks."""
+
+_known: WeakValueDictionary[Wanted, KernelCode]
 
 
 class Code(Protocol):
@@ -31,25 +36,22 @@ class Code(Protocol):
 class _Elsewhere(NamedTuple):
     """A kernel that has no address, as its code is for another process."""
 
-    body: Function
+    wanted: Wanted
 
     def address(self, name: str) -> Address:
         """Nowhere."""
-        return Address(0, Symbol(("kernels", self.body), name))
+        return Address(0, Symbol(("kernels", self.wanted), name))
 
 
 class KernelCode:
     """The code of a body: where it begins, and its text on request.
 
-    chunk, join: of a kernel that can be split; else 0.
+    shared: whether it runs a chunk.
     """
 
-    def __init__(self, body: Function, name: str, library: Code) -> None:
-        self.body = body
+    def __init__(self, wanted: Wanted, name: str, library: Code) -> None:
+        self.body, self.shared = wanted
         self.address = library.address(name)
-        self.chunk, self.join = (
-            library.address(end) if end else 0 for end in _split_names(body, name)
-        )
         self._library = library  # the code lives as long as this
 
     @cached_property
@@ -57,8 +59,8 @@ class KernelCode:
         from tapec.native.loops import emit_kernel
 
         module: Any = engine.new_module("kernel")
-        emit_kernel(module, self.body, "kernel", lines=True)
-        return engine.texts_of(module)
+        emit_kernel(module, self.body, "kernel", lines=True, shared=self.shared)
+        return engine.texts_of(module, _effort(self.body))
 
     @property
     def llvm(self) -> str:
@@ -101,34 +103,23 @@ class Kernel(NamedTuple):
         return self.code.assembly
 
 
-def _split_names(body: Function, name: str) -> tuple[str, str]:
-    """The functions besides `name` itself; empty where there is none."""
-    from tapec.native.joining import CHUNK, JOIN
-    from tapec.native.loops import is_loop
-
-    split = None if is_loop(body) else split_of(body)
-    if split is None:
-        return "", ""
-    return name + CHUNK, name + JOIN if split.partial else ""
-
-
 _known = WeakValueDictionary()
 _lock = lock()
 
 
-def kernels_for(bodies: Iterable[Function]) -> dict[Function, KernelCode]:
+def kernels_for(wanted: Iterable[Wanted]) -> dict[Wanted, KernelCode]:
     """The code of each body; what is not known yet is compiled now."""
-    wanted = dict.fromkeys(bodies)
+    wanted = dict.fromkeys(wanted)
     if platform.elsewhere():
-        return {body: KernelCode(body, "kernel0", _Elsewhere(body)) for body in wanted}
+        return {w: KernelCode(w, "kernel0", _Elsewhere(w)) for w in wanted}
     with _lock:
-        found = {body: _known.get(body) for body in wanted}
-        new = [body for body, code in found.items() if code is None]
+        found = {each: _known.get(each) for each in wanted}
+        new = [each for each, code in found.items() if code is None]
         if new:
             codes = _compiled(new)
             _known.update(codes)
             found |= codes
-    return {body: code for body, code in found.items() if code is not None}
+    return {each: code for each, code in found.items() if code is not None}
 
 
 # --- modules --------------------------------------------------------------------
@@ -137,9 +128,12 @@ MANY = 24
 """Ops of kernels that are worth a second thread to compile them."""
 
 
-def _compiled(bodies: list[Function]) -> dict[Function, KernelCode]:
+def _compiled(wanted: list[Wanted]) -> dict[Wanted, KernelCode]:
     """Each body's code; modules of about the same size compile at the same time."""
-    own, *others = _modules(bodies)
+    groups: dict[engine.Effort, list[Wanted]] = {}
+    for each in wanted:
+        groups.setdefault(_effort(each[0]), []).append(each)
+    own, *others = [part for group in groups.values() for part in _modules(group)]
     meanwhile = [Ahead(partial(_module, part)) for part in others]
     found = _module(own)
     for ahead in meanwhile:
@@ -147,17 +141,23 @@ def _compiled(bodies: list[Function]) -> dict[Function, KernelCode]:
     return found
 
 
-def _modules(bodies: list[Function]) -> list[list[Function]]:
+def _modules(wanted: list[Wanted]) -> list[list[Wanted]]:
     """The bodies in parts, the largest ones apart."""
-    sizes = {body: _size(body) for body in bodies}
-    count = min(config.threads, len(bodies), sum(sizes.values()) // MANY)
-    parts: list[list[Function]] = [[] for _ in range(max(count, 1))]
+    sizes = {each: _size(each[0]) for each in wanted}
+    count = min(config.threads, len(wanted), sum(sizes.values()) // MANY)
+    parts: list[list[Wanted]] = [[] for _ in range(max(count, 1))]
     filled = [0] * len(parts)
-    for body in sorted(bodies, key=lambda b: -sizes[b]):
+    for each in sorted(wanted, key=lambda w: -sizes[w]):
         least = filled.index(min(filled))
-        parts[least].append(body)
-        filled[least] += sizes[body]
+        parts[least].append(each)
+        filled[least] += sizes[each]
     return parts
+
+
+def _effort(body: Function) -> engine.Effort:
+    from tapec.native.loops import is_product
+
+    return engine.Effort.TIDY if is_product(body) else engine.Effort.FULL
 
 
 def _size(body: Function) -> int:
@@ -168,18 +168,17 @@ def _inner_of(op: Value) -> list[Function]:
     return [value for _, value in op.attrs if type(value) is Function]
 
 
-def _module(bodies: list[Function]) -> dict[Function, KernelCode]:
-    """The code of some bodies, compiled together."""
-    names = [f"kernel{number}" for number in range(len(bodies))]
-    pairs = list(zip(names, bodies, strict=True))
+def _module(wanted: list[Wanted]) -> dict[Wanted, KernelCode]:
+    """The code of some bodies that need the same effort, compiled together."""
+    names = [f"kernel{number}" for number in range(len(wanted))]
+    pairs = list(zip(names, wanted, strict=True))
 
     def emit(module: Any) -> None:
         from tapec.native.loops import emit_kernel
 
-        for name, body in pairs:
-            emit_kernel(module, body, name)
+        for name, (body, shared) in pairs:
+            emit_kernel(module, body, name, shared=shared)
 
-    ends = [end for name, body in pairs for end in _split_names(body, name)]
-    exports = [*names, *filter(None, ends)]
-    library = engine.compiled(("kernels", *bodies), emit, exports)
-    return {body: KernelCode(body, name, library) for name, body in pairs}
+    effort = _effort(wanted[0][0])
+    library = engine.compiled(("kernels", *wanted), emit, names, effort=effort)
+    return {each: KernelCode(each, name, library) for name, each in pairs}

@@ -11,6 +11,7 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +22,23 @@ from tapec import log
 from tapec.locks import cached_property, waited_for
 from tapec.native import platform
 
-__all__ = ["Compiler", "compiler", "target_machine"]
+__all__ = ["Compiler", "Effort", "compiler", "target_machine"]
+
+
+class Effort(Enum):
+    """What LLVM does to a module before it generates code, and how well it does that.
+
+    FULL: all of its passes; for loops over elements, which it vectorizes.
+    TIDY: for text that is vectors already: what they need is put in registers. All
+    passes take ten times as long, and find nothing more.
+    NONE: no pass would make it faster, as it has no loops over elements.
+    PLAIN: code that runs now and then, generated seven times faster.
+    """
+
+    FULL = auto()
+    TIDY = auto()
+    NONE = auto()
+    PLAIN = auto()
 
 
 def target_machine(opt: int = 2, elsewhere: platform.Cpu | None = None) -> Any:
@@ -77,47 +94,44 @@ class Compiler:
         """What only generates code."""
         return target_machine(opt=0)
 
-    def object_code(self, text: str) -> bytes:
-        """Optimized."""
+    def object_code(self, text: str, effort: Effort = Effort.FULL) -> bytes:
+        """Of a module given as text."""
         start = time.perf_counter()
-        module = self.optimized(text)
+        module = self.optimized(text, effort)
         middle = time.perf_counter()
-        code = self._object(self._machine, module)
+        plain = effort is Effort.PLAIN
+        code = self._object(self._plain_machine if plain else self._machine, module)
         end = time.perf_counter()
         log.event(
-            "passes", "llvm", text=len(text), optimized_ms=1e3 * (middle - start),
-            code_ms=1e3 * (end - middle), bytes=len(code),
+            "passes", "llvm", effort=effort.name.lower(), text=len(text),
+            optimized_ms=1e3 * (middle - start), code_ms=1e3 * (end - middle),
+            bytes=len(code),
         )  # fmt: skip
         return code
 
-    def finished(self, text: str) -> bytes:
-        """The same for text that no pass would make faster."""
-        return self._object(self._machine, _parsed(text))
-
-    def plain(self, text: str) -> bytes:
-        """The same without optimization, seven times faster."""
-        return self._object(self._plain_machine, _parsed(text))
-
-    def texts(self, text: str) -> tuple[str, str]:
+    def texts(self, text: str, effort: Effort = Effort.FULL) -> tuple[str, str]:
         """Optimized LLVM IR, and assembly."""
-        module = self.optimized(text)
+        module = self.optimized(text, effort)
         return str(module), str(self._machine.emit_assembly(module))
 
-    def optimized(self, text: str) -> Any:
+    def optimized(self, text: str, effort: Effort = Effort.FULL) -> Any:
         """Parsed and through LLVM's passes.
 
         Without unrolling: with it, loops of up to 32 iterations are unrolled before
         they are vectorized, and run several times longer; vectorized loops need none.
         """
         module = _parsed(text)
+        if effort not in (Effort.FULL, Effort.TIDY):
+            return module
         options = llvm.create_pipeline_tuning_options(speed_level=2)
         options.loop_vectorization = True
         options.loop_interleaving = True
         options.slp_vectorization = False
         options.loop_unrolling = False
         builder = llvm.create_pass_builder(self._machine, options)
+        full = effort is Effort.FULL
+        manager = builder.getModulePassManager() if full else _tidying()
         run, _ = _unlocked()
-        manager = builder.getModulePassManager()
         with self._calls:
             run(manager, module, builder)
         return module
@@ -134,6 +148,14 @@ class Compiler:
             return ctypes.string_at(start, ffi.lib.LLVMPY_GetBufferSize(memory))
         finally:
             ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
+
+
+def _tidying() -> Any:
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_sroa_pass()
+    manager.add_new_gvn_pass()
+    manager.add_simplify_cfg_pass()
+    return manager
 
 
 def _parsed(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""The routines of loops and branches, emitted once; each is a step.
+"""The routines of loops and branches, emitted when needed; each is a step.
 
     i32 routine(ptr slots, ptr indices)
 
@@ -10,7 +10,7 @@ from one step to the next, nothing is copied.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
@@ -43,24 +43,29 @@ from tapec.native.heap import free, reallocate
 __all__ = ["emit", "routine"]
 
 
-NAMES = ("scan", "switch", "while_loop", "while_reverse")
+@cache
+def _library(name: str) -> engine.Library:
+    def make(module: Any) -> None:
+        emit(module, name)
 
-
-@lru_cache(maxsize=1)
-def _library() -> engine.Library:
-    return engine.compiled("control", emit, NAMES, imports(), finished=True)
+    key = "control", name
+    return engine.compiled(key, make, [name], imports(), engine.Effort.NONE)
 
 
 def routine(name: str) -> int:
     """The address of a routine."""
-    return _library().address(name)
+    return _library(name).address(name)
 
 
-def emit(module: Any) -> None:
-    """Add all of them."""
-    emitters = _emit_scan, _emit_switch, _emit_while, _emit_record
-    for name, emit_one in zip(NAMES, emitters, strict=True):
-        emit_one(module, _define(module, name, WORD, [POINTER, POINTER]))
+def emit(module: Any, name: str) -> None:
+    """Add one of them."""
+    emitters = {
+        "scan": _emit_scan,
+        "switch": _emit_switch,
+        "while_loop": _emit_while,
+        "while_reverse": _emit_record,
+    }
+    emitters[name](module, _define(module, name, WORD, [POINTER, POINTER]))
 
 
 # --- scan ---------------------------------------------------------------------

@@ -31,7 +31,7 @@ PATIENCE = 1024
 
 def imports() -> dict[str, int]:
     """What the routines refer to."""
-    return {name: driver().library.address(name) for name in ("run", "poll")}
+    return {name: driver().address(name) for name in ("run", "poll")}
 
 
 def pointer(at: Any, base: Any, number: Any) -> Any:

@@ -13,7 +13,7 @@ from tapec.native.control_code import routine
 from tapec.native.inner import Inner
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, Plan
-from tapec.native.table import Words
+from tapec.native.words import Words
 
 __all__ = ["Control", "control"]
 

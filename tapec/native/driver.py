@@ -35,13 +35,17 @@ POINTER = ir.PointerType()
 CHECK_FAILED = 1
 ODD = 3
 STEP = ir.FunctionType(WORD, [POINTER, POINTER])
+RUN = ir.FunctionType(INT, [POINTER, POINTER, INT, INT])
 
 
 class Driver:
-    """Addresses of the shared functions, and how Python calls them."""
+    """Addresses of the shared functions, and how Python calls them.
 
-    def __init__(self, library: engine.Library) -> None:
-        self.library = library
+    library: all but `run`, which alone is called often enough to be worth optimizing.
+    """
+
+    def __init__(self, library: engine.Library, runner: engine.Library) -> None:
+        self._library, self._runner = library, runner
         address, integer = ctypes.c_void_p, ctypes.c_int64
         enter = integer, address, address, address, address
         run = integer, address, address, integer, integer
@@ -50,10 +54,14 @@ class Driver:
             for name in ("enter", "enter_freely")
         )
         self.run, self.run_freely = (
-            ctypes.PYFUNCTYPE(*run)(library.address(name))
+            ctypes.PYFUNCTYPE(*run)(self.address(name))
             for name in ("run", "run_freely")
         )
         interrupts.watch(library.address("set_main"))
+
+    def address(self, name: str) -> int:
+        """Where one of them begins."""
+        return (self._runner if name == "run" else self._library).address(name)
 
 
 _lock = lock()
@@ -77,19 +85,22 @@ def begin_driver() -> None:
 
 @lru_cache(maxsize=1)
 def _driver() -> Driver:
+    runner = engine.compiled("run", _emit_run, ["run"], effort=engine.Effort.NONE)
     names = (
-        "run", "run_freely", "enter", "enter_freely", "copy", "check_bool",
+        "run_freely", "enter", "enter_freely", "copy", "check_bool",
         "check_i64", "poll", "polled", "set_main",
     )  # fmt: skip
     imports = interrupts.imports()
     for name in ("PyEval_SaveThread", "PyEval_RestoreThread"):
         function = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p)
         imports[name] = function.value or 0
-    return Driver(engine.compiled("driver", _emit, names, imports, finished=True))
+    imports["run"] = runner.address("run")
+    library = engine.compiled("driver", _emit, names, imports, engine.Effort.PLAIN)
+    return Driver(library, runner)
 
 
 def _emit(module: Any) -> None:
-    _emit_run(module)
+    ir.Function(module, RUN, "run")
     _emit_enter(module)
     for name in ("run", "enter"):
         _emit_freely(module, module.globals[name])
@@ -158,7 +169,7 @@ class _Loop:
 
 
 def _emit_run(module: Any) -> None:
-    function = _define(module, "run", INT, [POINTER, POINTER, INT, INT])
+    function = _define(module, "run", INT, RUN.args)
     slots, steps, begin, end = function.args
     at = ir.IRBuilder(function.append_basic_block("entry"))
     with _Loop(at, begin, end) as i:

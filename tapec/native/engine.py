@@ -19,10 +19,11 @@ from llvmlite import ir
 from tapec.locks import lock
 from tapec.native.addresses import Address, Symbol
 from tapec.native.ahead import apart
-from tapec.native.compiler import compiler, target_machine
+from tapec.native.compiler import Effort, compiler, target_machine
 from tapec.native.objects import object_code
 
 __all__ = [
+    "Effort",
     "Library",
     "compile_module",
     "compiled",
@@ -93,16 +94,14 @@ def compile_module(
     module: Any,
     exports: Iterable[str],
     imports: Mapping[str, int] | None = None,
-    *,
-    plain: bool = False,
+    effort: Effort = Effort.FULL,
 ) -> Library:
     """Optimize, compile and link a module; equal text was perhaps compiled before.
 
     `imports` are the addresses of the symbols it uses besides those of the process.
-    plain: without optimization, seven times faster, for code without loops.
     """
     text = str(module)
-    code = object_code(text, lambda: (_plainly if plain else _compiled)(text))
+    code = object_code(text, lambda: _compiled(text, effort))
     return linked(code, exports, imports or {})
 
 
@@ -111,41 +110,28 @@ def compiled(
     emit: Callable[[Any], object],
     exports: Iterable[str],
     imports: Mapping[str, int] | None = None,
-    *,
-    finished: bool = False,
+    effort: Effort = Effort.FULL,
 ) -> Library:
     """The same for what `emit` adds to a module; `key` (see `objects`) decides what.
 
-    Nothing is emitted if code for this key has been kept. finished: no pass would make
-    it faster, as it has no loops over elements; it compiles in half the time.
+    Nothing is emitted if code for this key has been kept.
     """
 
     def make() -> bytes:
         module = new_module("tapec")
         emit(module)
-        return _compiled(str(module), finished)
+        return _compiled(str(module), effort)
 
     return linked(object_code(key, make), exports, imports or {}, key)
 
 
-def _compiled(text: str, finished: bool = False) -> bytes:
+def _compiled(text: str, effort: Effort) -> bytes:
     """The object code of a module given as text."""
 
     def work() -> bytes:
         engine()
         with compiler() as c:
-            return c.finished(text) if finished else c.object_code(text)
-
-    return apart(work)
-
-
-def _plainly(text: str) -> bytes:
-    """The same without optimization."""
-
-    def work() -> bytes:
-        engine()
-        with compiler() as c:
-            return c.plain(text)
+            return c.object_code(text, effort)
 
     return apart(work)
 
@@ -170,8 +156,8 @@ def linked(
     return apart(work)
 
 
-def texts_of(module: Any) -> tuple[str, str]:
+def texts_of(module: Any, effort: Effort = Effort.FULL) -> tuple[str, str]:
     """Optimized LLVM IR and assembly of a module."""
     engine()
     with compiler() as c:
-        return c.texts(str(module))
+        return c.texts(str(module), effort)

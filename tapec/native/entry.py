@@ -236,7 +236,7 @@ def _compiled(module: Any) -> engine.Library:
         found = _libraries.get(text)
         if found is None:
             ours = {
-                "tapec_run": driver().library.address("run"),
+                "tapec_run": driver().address("run"),
                 "tapec_drop": common().address("drop"),
                 "tapec_array": arrays().address("array"),
                 "tapec_fresh": arrays().address("fresh"),
@@ -246,6 +246,8 @@ def _compiled(module: Any) -> engine.Library:
             imports = {
                 n: a for n, a in {**abi.addresses(), **ours}.items() if n in text
             }
-            found = engine.compile_module(module, ["entry"], imports, plain=True)
+            found = engine.compile_module(
+                module, ["entry"], imports, engine.Effort.PLAIN
+            )
             _libraries[text] = found
         return found

@@ -47,7 +47,8 @@ def row_of(type_: ArrayType) -> list[int]:
 @lru_cache(maxsize=1)
 def arrays() -> engine.Library:
     """The shared functions of this process."""
-    return engine.compiled("arrays", _emit, ("array", "fresh"), abi.addresses())
+    names = "array", "fresh"
+    return engine.compiled("arrays", _emit, names, abi.addresses(), engine.Effort.NONE)
 
 
 def _emit(module: Any) -> None:

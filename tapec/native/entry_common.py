@@ -34,7 +34,7 @@ def common() -> engine.Library:
     """The shared functions of this process."""
     names = ("call", "slow", "drop")
     imports = abi.addresses()
-    return engine.compiled("entries", _emit, names, imports, finished=True)
+    return engine.compiled("entries", _emit, names, imports, engine.Effort.NONE)
 
 
 def _emit(module: Any) -> None:

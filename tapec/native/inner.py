@@ -12,19 +12,20 @@ the buffer of an outer slot (2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from tapec.ir import Function
 from tapec.native.addresses import Address
-from tapec.native.cache import kernels_for
+from tapec.native.cache import KernelCode, kernels_for
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, make_plan
-from tapec.native.steps import make_steps
-from tapec.native.table import Table, Words
+from tapec.native.steps import Step, make_steps
+from tapec.native.table import Table
+from tapec.native.words import Words
 
-__all__ = ["Inner"]
+__all__ = ["Inner", "inner_codes"]
 
 
 class Inner:
@@ -40,7 +41,7 @@ class Inner:
             raise NoNative("a body with steps in Python")
         self.plan = make_plan(fn, [(step.reads, step.writes) for step in self.steps])
         self._kernels = kernels_for(
-            [step.op.attr("body") for step in self.steps if step.kind == "kernel"]
+            [step.wanted for step in self.steps if step.kind == "kernel"]
         )
         self._constants = {
             slot: np.ascontiguousarray(op.attr("value").array)
@@ -50,6 +51,12 @@ class Inner:
         self._table = Table(self.steps, self.plan, self._kernels)
         self._arena = -(-8 * len(self.plan.buffers) // ALIGNMENT) * ALIGNMENT
         self.nbytes = self._arena + self.plan.nbytes + ALIGNMENT
+
+    @property
+    def codes(self) -> Iterator[KernelCode]:
+        """Its kernels, and those of bodies inside."""
+        yield from self._kernels.values()
+        yield from inner_codes(self.steps)
 
     def _keep(self, words: list[int]) -> Words:
         self._kept.append(Words(words))
@@ -87,3 +94,10 @@ class Inner:
                 kinds.append(0)
         lists = [self._keep(words).address, self._keep(kinds).address]
         return [self._table.address, self._table.count, len(words), *lists]
+
+
+def inner_codes(steps: Sequence[Step]) -> Iterator[KernelCode]:
+    """The kernels of the bodies of these steps."""
+    for step in steps:
+        for body in step.control.bodies if step.control else ():
+            yield from body.codes

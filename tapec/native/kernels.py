@@ -18,14 +18,14 @@ from llvmlite import ir
 
 from tapec import primitive as lowerings
 from tapec.ir import Dim, Function, Value, dims_of
-from tapec.native import accumulate, debug, joining, memory, reduction, serial
+from tapec.native import accumulate, debug, memory, reduction, serial
 from tapec.native.access import Access
 from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
 from tapec.native.nest import Loop, Nest, Part
 from tapec.native.places import Place, Test, place
 from tapec.native.scalars import Builder, Scalar
-from tapec.native.signature import STATUS, declare, emit_entry
+from tapec.native.signature import STATUS, declare, emit_chunk, emit_entry
 from tapec.native.space import (
     Space,
     aligned,
@@ -50,16 +50,22 @@ REPAYS = 20_000
 
 
 def emit_kernel(
-    module: Any, body: Function, name: str, *, lines: bool = False, whole: bool = False
+    module: Any,
+    body: Function,
+    name: str,
+    *,
+    lines: bool = False,
+    shared: bool = False,
+    trial: bool = False,
 ) -> None:
     """Define `name` in `module`: what a `fused` op with this body does.
 
     lines: with debug information, in which line n is the op number n of the body.
-    whole: not in parts that threads share, whatever the sizes, nor for two vectors at
-    a time: no estimate is asked for, as this is how one finds out.
+    shared: a part of it, as threads share it. trial: not for two vectors at a time: no
+    estimate is asked for, as this is how one finds out.
     """
-    split = None if whole else split_of(body)
-    twice = not whole and waits(body)
+    split = split_of(body) if shared else None
+    twice = not trial and waits(body)
     count = len(body.params) + len(body.results)
     inner = declare(module, count, name, dims_of(body), ranged=split is not None)
     listed = debug.lines_of(inner) if lines else None
@@ -67,7 +73,8 @@ def emit_kernel(
     if split is None:
         emit_entry(module, inner, name)
     else:
-        joining.emit(module, inner, body, name, split)
+        partial = [len(body.params) + number for number in split.partial]
+        emit_chunk(module, inner, name, partial)
 
 
 def waits(body: Function) -> bool:

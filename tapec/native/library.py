@@ -107,7 +107,7 @@ def _routine(dtype: np.dtype[Any]) -> engine.Library:
     imports = {name: blas.address(routine) for name, routine in names.items()}
     imports |= {f"tapec_blas_{way}": where for way, where in counts.items()}
     key = "product", letter, bool(counts)
-    return engine.compiled(key, emit, ["product"], imports, finished=True)
+    return engine.compiled(key, emit, ["product"], imports, engine.Effort.PLAIN)
 
 
 def emit_product(

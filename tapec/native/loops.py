@@ -29,24 +29,36 @@ from tapec.native.tile_product import emit_product
 from tapec.ops.const import item
 from tapec.ops.fused import fused
 
-__all__ = ["emit_kernel", "enclosed"]
+__all__ = ["emit_kernel", "enclosed", "is_loop", "is_product"]
 
 
-def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) -> None:
+def emit_kernel(
+    module: Any,
+    body: Function,
+    name: str,
+    *,
+    lines: bool = False,
+    shared: bool = False,
+) -> None:
     """Define `name` in `module`: what a `fused` op with this body does."""
     if is_loop(body):
         _emit(module, body, name, lines=lines)
     elif is_elimination(body):
         emit_elimination(module, body, name)
-    elif any(op.prim.name == "matmul" for op in body.ops):
+    elif is_product(body):
         emit_product(module, body, name)
     else:
-        kernels.emit_kernel(module, body, name, lines=lines)
+        kernels.emit_kernel(module, body, name, lines=lines, shared=shared)
 
 
 def is_loop(body: Function) -> bool:
     """Whether the kernel is a loop and its results."""
     return bool(body.ops) and body.ops[0].prim.name in BLOCKS
+
+
+def is_product(body: Function) -> bool:
+    """Whether the kernel is a matrix product."""
+    return any(op.prim.name == "matmul" for op in body.ops)
 
 
 def _emit(module: Any, body: Function, name: str, *, lines: bool = False) -> None:

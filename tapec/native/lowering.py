@@ -81,7 +81,7 @@ def _dry_kernel(op: Value) -> bool:
     alone = Value(op.prim, tuple(params), op.attrs, op.type, len(params))
     body = Function("f", params, [alone], [alone])
     try:
-        emit_kernel(ir.Module("scratch"), body, "f", whole=True)
+        emit_kernel(ir.Module("scratch"), body, "f", trial=True)
     except (NoNative, TypeError):  # a question without one answer for all sizes
         return False
     return True

@@ -19,8 +19,10 @@ __all__ = ["Loop", "Nest", "Part"]
 
 INT = ir.IntType(64)
 LANES = 8
-SHORT = 64
-"""Numbers in a vector, and elements of a loop whose last vector is worth masking."""
+SHORT, HEAVY = 64, 50
+"""Numbers in a vector. Elements of a loop whose last vector is worth masking; and
+instructions of one that is, whatever its length: it is not worth to be written out for
+vectors, parts of a vector and single elements."""
 
 
 class Loop(NamedTuple):
@@ -100,6 +102,13 @@ class Nest:
         """Where the loop at this depth starts and stops: LLVM values."""
         return self._starts[depth - 1], self._stops[depth - 1]
 
+    def _is_heavy(self, whole: bool) -> bool:
+        """Whether the innermost loop has many instructions and is a block, as a whole:
+        its last vector is masked then, too."""
+        if self.interleaved or not (whole and _can_mask()):
+            return False
+        return _instructions(self._heads[-1]) > HEAVY
+
     def close(self) -> Any:
         """Add the branches; the builder behind the nest."""
         for depth in range(len(self.loops), 0, -1):
@@ -112,7 +121,7 @@ class Nest:
             branch = latch.cbranch(again, head, self._tails[depth - 1])
             if depth < len(self.loops):
                 continue
-            if _leaves_rest(self.loops[-1]):
+            if _leaves_rest(self.loops[-1]) or self._is_heavy(latch.block is head):
                 _wish(branch, "vectorize.predicate.enable", ir.IntType(1)(1))
             elif self.interleaved:
                 _wish(branch, "interleave.count", ir.IntType(32)(2))
@@ -126,9 +135,18 @@ def _leaves_rest(loop: Loop) -> bool:
     """Whether what is left behind whole vectors is much, and can be masked: then no
     scalar loop follows."""
     n = loop.extent
-    if isinstance(n, Dim) or platform.vector_width() < 64 * LANES:
-        return False
-    return n < SHORT and n % LANES != 0
+    return not isinstance(n, Dim) and _can_mask() and n < SHORT and n % LANES != 0
+
+
+def _can_mask() -> bool:
+    return platform.vector_width() >= 64 * LANES
+
+
+def _instructions(block: Any) -> int:
+    """How many there are, with those of the functions called."""
+    inside = [i.callee for i in block.instructions if i.opname == "call"]
+    called = [b for function in inside for b in getattr(function, "blocks", ())]
+    return sum(len(b.instructions) for b in [block, *called])
 
 
 def _wish(branch: Any, name: str, value: Any) -> None:

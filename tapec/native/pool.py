@@ -33,7 +33,7 @@ class Pool:
         replace = int(getattr(signal, "SIG_SETMASK", 0))
         library = engine.compiled(
             key, lambda module: emit(module, bool(functions), replace), ["parallel"],
-            functions, finished=True,
+            functions, engine.Effort.PLAIN,
         )  # fmt: skip
         self._library = library
         self._functions = functions

@@ -6,10 +6,11 @@ is a step whose work consists of chunks that do not depend on each other:
 
     chunk(slots, rest, begin, end, scratch + number * stride, thread)
 
-for the numbers 0 .. count-1; `join(slots, rest, scratch, count, stride)` follows them.
-`rest` is what the indices hold behind the words named in `Row`. Which chunks there are
-does not depend on the number of threads, so neither do results. A chunk that does not
-answer 0 ends the step with its answer.
+for the numbers 0 .. count-1. `rest` is what the indices hold behind the words named in
+`Row`. Which chunks there are does not depend on the number of threads, so neither do
+results. A chunk that does not answer 0 ends the step with its answer. Of partial
+results in the scratch memory neighbours are combined then, neighbouring pairs, and so
+on in the order of the chunks; the first is what is wanted.
 
 One call has the workers, others at that time do all of their chunks themselves; so
 does a call that finds one thread wanted. A worker that wakes up late takes no part, and
@@ -23,20 +24,22 @@ from typing import Any
 
 from llvmlite import ir
 
+from tapec.native.control_parts import Rows, copy, moved, pointer
 from tapec.native.driver import INT, POINTER, WORD, _item, _Loop, _number
-from tapec.native.pool_state import CONDITION, TURN, Code, Row, State
+from tapec.native.pool_state import CONDITION, TURN, Code, Joined, Row, State
 from tapec.native.pool_workers import emit_start, emit_worker
 
 __all__ = ["emit"]
 
 VOID, FINE = ir.VoidType(), ir.Constant(WORD, 0)
 CHUNK = ir.FunctionType(WORD, [POINTER, POINTER, INT, INT, POINTER, INT])
-JOIN = ir.FunctionType(WORD, [POINTER, POINTER, POINTER, INT, INT])
+COMBINE = ir.FunctionType(VOID, [POINTER, POINTER, INT])
 
 
 def emit(module: Any, workers: bool, replace_mask: int) -> None:
     """Add `parallel`; workers: whether threads can be made on this system."""
     _emit_alone(module)
+    _emit_join(module)
     if workers:
         _emit_work(module)
         emit_worker(module)
@@ -169,13 +172,48 @@ def _emit_parallel(module: Any, workers: bool) -> None:
         status = at.call(module.globals["alone"], [slots, indices])
     with at.if_then(at.icmp_unsigned("!=", status, FINE)):
         at.ret(status)
-    join = _item(at, indices, Row.join)
-    with at.if_then(at.icmp_unsigned("!=", join, _number(0))):
-        function = at.inttoptr(join, JOIN.as_pointer())
-        scratch = _scratch(code, slots, indices)
-        count, stride = (_item(at, indices, word) for word in (Row.count, Row.stride))
-        at.call(function, [slots, _rest(code, indices), scratch, count, stride])
+    at.call(module.globals["join"], [slots, indices])
     at.ret(FINE)
+
+
+def _emit_join(module: Any) -> None:
+    """Each result from its partial results."""
+    code = Code(module, "join", VOID, POINTER, POINTER)
+    slots, indices = code.function.args
+    at = code.at
+    scratch = _scratch(code, slots, indices)
+    rows = _item(at, indices, Row.partial), pointer(at, indices, Row.joined)
+    with Rows(at, rows, len(Joined)) as row:
+        first = moved(at, scratch, _item(at, row, Joined.where))
+        _combine(code, indices, row, first)
+        target = pointer(at, slots, _item(at, row, Joined.slot))
+        copy(at, target, first, _item(at, row, Joined.nbytes))
+    at.ret_void()
+
+
+def _combine(code: Code, indices: Any, row: Any, first: Any) -> None:
+    """At distances 1, 2, 4, ...: each partial result with the one at this distance."""
+    at = code.at
+    combine = _item(at, row, Joined.combine, COMBINE.as_pointer())
+    size = _item(at, row, Joined.size)
+    count, stride = (_item(at, indices, word) for word in (Row.count, Row.stride))
+    look, pairs, done = map(at.append_basic_block, ("look", "pairs", "done"))
+    before = at.block
+    at.branch(look)
+    at.position_at_end(look)
+    distance = at.phi(INT)
+    distance.add_incoming(_number(1), before)
+    at.cbranch(at.icmp_unsigned("<", distance, count), pairs, done)
+    at.position_at_end(pairs)
+    step = at.mul(distance, _number(2))
+    number = at.udiv(at.sub(at.add(count, distance), _number(1)), step)
+    with _Loop(at, _number(0), number) as pair:
+        left = moved(at, first, at.mul(at.mul(pair, step), stride))
+        right = moved(at, left, at.mul(distance, stride))
+        at.call(combine, [left, right, size])
+    distance.add_incoming(step, at.block)
+    at.branch(look)
+    at.position_at_end(done)
 
 
 def _share_or_not(code: Code, slots: Any, indices: Any) -> Any:

@@ -10,7 +10,17 @@ from llvmlite import ir
 from tapec.native import platform
 from tapec.native.driver import BYTE, INT, WORD, _define, _number
 
-__all__ = ["CONDITION", "LINE", "LINES", "MUTEX", "TURN", "Code", "Row", "State"]
+__all__ = [
+    "CONDITION",
+    "LINE",
+    "LINES",
+    "MUTEX",
+    "TURN",
+    "Code",
+    "Joined",
+    "Row",
+    "State",
+]
 
 VOID = ir.VoidType()
 
@@ -18,13 +28,15 @@ VOID = ir.VoidType()
 class Row(IntEnum):
     """Words of the indices of a parallel step.
 
-    most: threads that may share it. scratch: a slot, or -1.
+    partial, joined: how many partial results a chunk has, and the address of as many
+    rows, see `Joined`. most: threads that may share it. scratch: a slot, or -1.
     """
 
     state = 0
     threads = auto()
     chunk = auto()
-    join = auto()
+    partial = auto()
+    joined = auto()
     count = auto()
     extent = auto()
     length = auto()
@@ -32,6 +44,17 @@ class Row(IntEnum):
     stride = auto()
     most = auto()
     rest = auto()
+
+
+class Joined(IntEnum):
+    """Words of a row: the routine that combines two partial results, the slot of the
+    result, where it is in the memory of a chunk, its elements and bytes."""
+
+    combine = 0
+    slot = auto()
+    where = auto()
+    size = auto()
+    nbytes = auto()
 
 
 class State(IntEnum):

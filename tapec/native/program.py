@@ -21,14 +21,16 @@ from tapec import interpret
 from tapec.errors import CheckFailed
 from tapec.ir import ArrayType, Function, TupleType, Value, is_dynamic
 from tapec.native.blocks import empty_for
-from tapec.native.cache import Kernel, kernels_for
+from tapec.native.cache import Kernel, KernelCode, kernels_for
 from tapec.native.driver import CHECK_FAILED, ODD, begin_driver, driver
 from tapec.native.heap import NO_MEMORY
+from tapec.native.inner import inner_codes
 from tapec.native.plan import ALIGNMENT, Plan, make_plan
 from tapec.native.platform import HEADERS
 from tapec.native.sized import Sized
 from tapec.native.steps import Step, make_steps
-from tapec.native.table import Table, Words
+from tapec.native.table import Table
+from tapec.native.words import Words
 
 __all__ = ["Direct", "Program", "compile"]
 
@@ -123,7 +125,7 @@ class Program:
             for _, op in self.plan.constants
         }
         self._kernels = kernels_for(
-            [step.op.attr("body") for step in self.steps if step.kind == "kernel"]
+            [step.wanted for step in self.steps if step.kind == "kernel"]
         )
         self._params = [p.type for p in fn.params]
         self._outs = [(empty_for(r.type), r.shape, r.dtype) for r in fn.results]
@@ -133,11 +135,17 @@ class Program:
     @property
     def kernels(self) -> list[Kernel]:
         """Each different kernel once, in the order of first use, named as in text."""
-        chunks = {s.op.attr("body"): s.chunks for s in self.steps if s.kind == "kernel"}
+        chunks = {s.wanted: s.chunks for s in self.steps if s.kind == "kernel"}
         return [
-            Kernel(f"kernel.{number}" if number else "kernel", code, chunks[body])
-            for number, (body, code) in enumerate(self._kernels.items())
+            Kernel(f"kernel.{number}" if number else "kernel", code, chunks[wanted])
+            for number, (wanted, code) in enumerate(self._kernels.items())
         ]
+
+    @property
+    def codes(self) -> Iterator[KernelCode]:
+        """The kernels, and those of the bodies of loops and branches."""
+        yield from self._kernels.values()
+        yield from inner_codes(self.steps)
 
     # --- tables
 

@@ -1,9 +1,12 @@
 """How kernels are called.
 
     i32 kernel(ptr slots, ptr indices)
+    i32 kernel(ptr slots, ptr indices, i64 begin, i64 end, ptr scratch, i64 thread)
 
 `slots` are the buffers of the running call; `indices` says which of them are this
-step's parameters and results, and then has the sizes of its symbolic extents.
+step's parameters and results, and then has the sizes of its symbolic extents. The
+second is a kernel that threads share: it runs a part of one loop, and writes partial
+results into its own scratch memory; where follows the sizes, a word for each.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from llvmlite import ir
 
 from tapec.native import platform
 
-__all__ = ["STATUS", "arguments", "declare", "emit_entry"]
+__all__ = ["STATUS", "arguments", "declare", "emit_chunk", "emit_entry"]
 
 INT = ir.IntType(64)
 POINTER = ir.PointerType()
 STATUS = ir.IntType(32)
 SIGNATURE = ir.FunctionType(STATUS, [POINTER, POINTER])
+CHUNK = ir.FunctionType(STATUS, [POINTER, POINTER, INT, INT, POINTER, INT])
 
 
 def declare(
@@ -54,6 +58,20 @@ def emit_entry(module: Any, inner: Any, name: str) -> None:
     at = ir.IRBuilder(outer.append_basic_block("entry"))
     slots, indices = outer.args
     at.ret(at.call(inner, arguments(at, inner.args, slots, indices)))
+
+
+def emit_chunk(module: Any, inner: Any, name: str, partial: Sequence[int]) -> None:
+    """The same for a part of the loop. partial: which buffers are partial results."""
+    outer = ir.Function(module, CHUNK, name)
+    outer.attributes.add("nounwind")
+    at = ir.IRBuilder(outer.append_basic_block("entry"))
+    slots, indices, begin, end, scratch, _ = outer.args
+    found = arguments(at, inner.args[:-2], slots, indices)
+    for row, number in enumerate(partial, len(found)):
+        where = at.gep(indices, [ir.Constant(INT, row)], source_etype=INT)
+        where = at.load(where, typ=INT)
+        found[number] = at.gep(scratch, [where], source_etype=ir.IntType(8))
+    at.ret(at.call(inner, [*found, begin, end]))
 
 
 def arguments(at: Any, wanted: Sequence[Any], slots: Any, indices: Any) -> list[Any]:

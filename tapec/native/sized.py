@@ -19,6 +19,7 @@ from tapec.ir import Dim, Function, sizes_of, with_sizes
 from tapec.locks import lock
 
 if TYPE_CHECKING:
+    from tapec.native.cache import KernelCode
     from tapec.native.program import Program
 
 __all__ = ["Sized"]
@@ -61,11 +62,8 @@ class Sized:
     direct = None
 
     def __init__(self, fn: Function) -> None:
-        from tapec.native.cache import kernels_for
-
         self.function = fn
-        bodies = [op.attr("body") for op in fn.ops if op.prim.name == "fused"]
-        self._kernels = kernels_for(bodies)  # their code lives as long as this
+        self._codes: set[KernelCode] = set()  # of all sizes, as long as this lives
         self._programs: OrderedDict[tuple[int, ...], Program] = OrderedDict()
         self._where: dict[str, tuple[int, int]] = {}
         for number, p in enumerate(fn.params):
@@ -95,6 +93,7 @@ class Sized:
         if made.plan.nbytes > LARGE:
             made._frames = Idle(self._large, self._lock)
         with self._lock:
+            self._codes.update(made.codes)
             self._programs[sizes] = made
             if len(self._programs) > KEPT:
                 self._programs.popitem(last=False)

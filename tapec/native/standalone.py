@@ -27,21 +27,22 @@ from tapec.native import (
     control_code,
     driver,
     engine,
+    joining,
     library,
     platform,
     pool_code,
     tile_code,
 )
 from tapec.native.addresses import Address, Symbol
-from tapec.native.cache import kernels_for
+from tapec.native.cache import Wanted, kernels_for
 from tapec.native.compiler import Compiler
 from tapec.native.driver import INT, _number
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, make_plan
 from tapec.native.standalone_entry import Outside
 from tapec.native.steps import make_steps
-from tapec.native.table import Table, Words
-from tapec.native.tile_threads import emit_join
+from tapec.native.table import Table
+from tapec.native.words import Words
 
 __all__ = ["InPython", "Standalone", "standalone"]
 
@@ -80,7 +81,7 @@ def standalone(fn: Function, name: str, cpu: platform.Cpu) -> Standalone:
         if step.kind == "host":
             raise InPython(_culprit(step.op))
     plan = make_plan(fn, [(step.reads, step.writes) for step in steps])
-    kernels = kernels_for([s.op.attr("body") for s in steps if s.kind == "kernel"])
+    kernels = kernels_for([s.wanted for s in steps if s.kind == "kernel"])
     module = Module()
     table = Table(steps, plan, kernels)
     nbytes = Outside(module, fn, plan).emit(ENTRY, table)
@@ -109,7 +110,7 @@ class Module:
         self._data: dict[int, Any] = {}
         self._arrays: list[tuple[str, np.ndarray[Any, Any]]] = []
         self._kept: list[Any] = []
-        self._kernels: dict[Function, str] = {}
+        self._kernels: dict[Wanted, str] = {}
         self._units: dict[Any, str] = {}
 
     def finished(self, name: str) -> str:
@@ -176,20 +177,19 @@ class Module:
     def _function(self, symbol: Symbol) -> Any:
         unit, *rest = symbol.key if isinstance(symbol.key, tuple) else (symbol.key,)
         if unit == "kernels":
-            number, _, end = symbol.name.removeprefix("kernel").partition("_")
-            name = self._kernel(rest[int(number)])
-            return self.module.globals[f"{name}_{end}" if end else name]
+            number = int(symbol.name.removeprefix("kernel"))
+            return self.module.globals[self._kernel(rest[number])]
         if symbol.key not in self._units:
             self._units[symbol.key] = self._emit(unit, rest)
         return self.module.globals[self._units[symbol.key] or symbol.name]
 
-    def _kernel(self, body: Function) -> str:
+    def _kernel(self, wanted: Wanted) -> str:
         from tapec.native.loops import emit_kernel
 
-        if body not in self._kernels:
-            self._kernels[body] = name = f"kernel{len(self._kernels)}"
-            emit_kernel(self.module, body, name)
-        return self._kernels[body]
+        if wanted not in self._kernels:
+            self._kernels[wanted] = name = f"kernel{len(self._kernels)}"
+            emit_kernel(self.module, wanted[0], name, shared=wanted[1])
+        return self._kernels[wanted]
 
     def _emit(self, unit: str, rest: list[Any]) -> str:
         """Add the code of a library; the name of its function if that is another."""
@@ -198,13 +198,16 @@ class Module:
             routines = f"{letter}gemm_", f"{letter}gemv_"
             library.emit_product(self.module, name, letter, routines, limits=False)
             return name
-        if unit == "join":
-            emit_join(self.module, name := f"join{len(self._units)}", rest[0])
+        if unit == "combine":
+            name = f"combine{len(self._units)}"
+            joining.emit(self.module, name, (rest[0], rest[1]))
             return name
         if unit == "pool":
             pool_code.emit(self.module, False, 0)
-        elif unit in ("control", "tile"):
-            (control_code if unit == "control" else tile_code).emit(self.module)
-        elif unit != "driver":
+        elif unit == "control":
+            control_code.emit(self.module, rest[0])
+        elif unit == "tile":
+            tile_code.emit(self.module)
+        elif unit not in ("driver", "run"):
             raise NoNative(f"{unit} has code for this process only")
         return ""

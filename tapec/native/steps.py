@@ -18,7 +18,7 @@ from tapec.native.plan import Plan, Storage
 from tapec.native.sharing import Shared, shared
 
 if TYPE_CHECKING:
-    from tapec.native.cache import KernelCode
+    from tapec.native.cache import KernelCode, Wanted
     from tapec.native.control_steps import Control
 
 __all__ = ["Step", "make_steps"]
@@ -75,11 +75,17 @@ class Step:
         """The parts of its work that threads share; 1 if they share nothing."""
         return 1 if self.shared is None else self.shared.chunks.number
 
-    def address(self, kernels: dict[Function, KernelCode]) -> int:
+    @property
+    def wanted(self) -> Wanted:
+        """The kernel that it runs."""
+        return self.op.attr("body"), self.shared is not None
+
+    def address(self, kernels: dict[Wanted, KernelCode]) -> int:
         """Its routine; 0 on the host."""
+        if self.shared is not None:
+            return self.shared.address
         if self.kind == "kernel":
-            alone = kernels[self.op.attr("body")].address
-            return alone if self.shared is None else self.shared.address
+            return kernels[self.wanted].address
         if self.product is not None:
             return self.product.address
         if self.control is not None:
@@ -87,10 +93,10 @@ class Step:
         if self.kind == "check":
             dtype = self.op.args[0].dtype
             name = "check_bool" if dtype.kind == "b" else "check_i64"
-            return driver().library.address(name)
+            return driver().address(name)
         return 0
 
-    def indices(self, plan: Plan, kernels: dict[Function, KernelCode]) -> list[int]:
+    def indices(self, plan: Plan, kernels: dict[Wanted, KernelCode]) -> list[int]:
         """What the routine is told: mostly slots."""
         if self.product is not None:
             a, b = map(plan.slot, self.product.operands)
@@ -105,7 +111,7 @@ class Step:
             told = [*map(plan.slot, self.op.args), *written, *sizes]
             if self.shared is None:
                 return told
-            return self.shared.indices(plan, kernels[self.op.attr("body")], told)
+            return self.shared.indices(kernels[self.wanted].address, plan, told)
         return []
 
 

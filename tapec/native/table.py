@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tapec.ir import Function
-from tapec.native.addresses import Address
 from tapec.native.driver import driver
 from tapec.native.interrupts import Pace
 from tapec.native.plan import Plan
 from tapec.native.steps import Step
+from tapec.native.words import Words
 
 if TYPE_CHECKING:
-    from tapec.native.cache import KernelCode
+    from tapec.native.cache import KernelCode, Wanted
 
-__all__ = ["Table", "Words"]
-
-
-class Words:
-    """Integers that emitted code reads, kept where they are.
-
-    words: the same, with what is at those that are addresses.
-    """
-
-    def __init__(self, words: Sequence[int]) -> None:
-        self.words = words
-        self._array = (ctypes.c_int64 * max(len(words), 1))(*words)
-
-    @property
-    def address(self) -> Address:
-        """Where they are."""
-        return Address(ctypes.addressof(self._array), self)
+__all__ = ["Table"]
 
 
 class Table(Words):
@@ -45,10 +27,9 @@ class Table(Words):
         self,
         steps: Sequence[Step],
         plan: Plan,
-        kernels: dict[Function, KernelCode],
+        kernels: dict[Wanted, KernelCode],
     ) -> None:
-        shared = driver().library
-        copy, polled = shared.address("copy"), shared.address("polled")
+        copy, polled = driver().address("copy"), driver().address("polled")
         self._kept: list[Words] = []
         words: list[int] = []
         pace = Pace()

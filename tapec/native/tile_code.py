@@ -45,25 +45,15 @@ from tapec.native.driver import (
     _number,
 )
 
-__all__ = ["MOVING", "WORDS", "emit", "routine"]
+__all__ = ["MOVING", "emit", "routine"]
 
 SEGMENT, ACCUMULATOR, MOVING = 13, 5, 7
-WORDS = 9
-
-
-def emit(module: Any) -> None:
-    """Add both."""
-    kinds = [POINTER, POINTER]
-    _Routine(_define(module, "tile", WORD, kinds)).emit()
-    kinds += [INT, INT, POINTER, INT]
-    _Routine(_define(module, "tile_chunk", WORD, kinds)).emit()
 
 
 @lru_cache(maxsize=1)
 def _library() -> engine.Library:
-    return engine.compiled(
-        "tile", emit, ("tile", "tile_chunk"), imports(), finished=True
-    )
+    exports = "tile", "tile_chunk"
+    return engine.compiled("tile", emit, exports, imports(), engine.Effort.PLAIN)
 
 
 def routine(name: str) -> int:
@@ -71,18 +61,34 @@ def routine(name: str) -> int:
     return _library().address(name)
 
 
+def emit(module: Any) -> None:
+    """Add both."""
+    inner = _define(module, "tiles", WORD, [POINTER, POINTER, INT, INT, POINTER, INT])
+    inner.linkage = "internal"
+    inner.attributes.add("noinline")
+    _Routine(inner).emit()
+    whole = _define(module, "tile", WORD, [POINTER, POINTER])
+    at = ir.IRBuilder(whole.append_basic_block("entry"))
+    slots, indices = whole.args
+    none = ir.Constant(POINTER, None)
+    told = [_number(0), _item(at, indices, 4), none, _number(0)]
+    at.ret(at.call(inner, [slots, indices, *told]))
+    chunk = _define(module, "tile_chunk", WORD, inner.function_type.args)
+    at = ir.IRBuilder(chunk.append_basic_block("entry"))
+    slots, indices, *part, thread = chunk.args
+    offset = at.add(_item(at, indices, 7), at.mul(thread, _item(at, indices, 8)))
+    at.ret(at.call(inner, [slots, indices, *part, offset]))
+
+
 class _Routine:
-    """The code of one. begin, end: its tiles. scratch: None if it runs all of them."""
+    """The code of both. begin, end: its tiles. scratch: null if it runs all of them;
+    else its memory is so many bytes further on."""
 
     def __init__(self, function: Any) -> None:
-        self.slots, self.indices, *part = function.args
+        self.slots, self.indices, self.begin, self.end, *rest = function.args
+        self.scratch, offset = rest
         self.at = at = ir.IRBuilder(function.append_basic_block("entry"))
-        self.space = pointer(at, self.slots, self._word(0))
-        self.begin, self.end, self.scratch = _number(0), self._word(4), None
-        if part:
-            self.begin, self.end, self.scratch, thread = part
-            offset = at.add(self._word(7), at.mul(thread, self._word(8)))
-            self.space = moved(at, self.space, offset)
+        self.space = moved(at, pointer(at, self.slots, self._word(0)), offset)
         self.sums = self._word(1), pointer(at, self.indices, 2)
         self.state = moved(at, self.space, self._word(3))
         self.last = at.sub(self.end, _number(1))
@@ -138,10 +144,9 @@ class _Routine:
         """Where an accumulator is written: at last where it is wanted."""
         at = self.at
         final = at.icmp_unsigned("==", tile, self.last)
-        if self.scratch is None:
-            end = pointer(at, self.slots, _item(at, row, 1))
-        else:
-            end = moved(at, self.scratch, _item(at, row, 4))
+        end = pointer(at, self.slots, _item(at, row, 1))
+        alone = at.icmp_unsigned("==", self.scratch, ir.Constant(POINTER, None))
+        end = at.select(alone, end, moved(at, self.scratch, _item(at, row, 4)))
         return at.select(final, end, turn(at, self.space, row, tile, 2))
 
     def _place(self, body: Body, row: Any, tile: Any, *, into: bool | None) -> None:

@@ -87,12 +87,8 @@ class Tile(Control):
         ]  # fmt: skip
         if self.shared is None:
             return [*told, 0, 0]
-        joined = [
-            word
-            for result, place in zip(self._results(plan), places, strict=False)
-            for word in (result, *place)
-        ]
-        return self.shared.indices(workspace, self._own, told, joined)
+        slots = self._results(plan)[: self.count]
+        return self.shared.indices(workspace, self._own, told, slots)
 
     def _places(self) -> Sequence[tuple[int, int]]:
         """Where each accumulator is in the memory of a chunk, and its elements."""

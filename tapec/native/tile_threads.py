@@ -9,25 +9,22 @@ a loop with one inside is not shared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
 from tapec.ir import Value, dims_of
-from tapec.native import engine, platform
-from tapec.native.driver import BYTE, INT, POINTER, WORD, _define, _item
+from tapec.native import platform
 from tapec.native.inner import Inner
-from tapec.native.joining import Kind, emit_joined
+from tapec.native.joining import Kind
 from tapec.native.plan import ALIGNMENT
-from tapec.native.sharing import words_of
+from tapec.native.sharing import joined, words_of
 from tapec.native.split import WORTH, Chunks, time_of
 from tapec.native.steps import Step
-from tapec.native.tile_code import WORDS, routine
+from tapec.native.tile_code import routine
+from tapec.native.words import Words
 from tapec.settings import config
 
-__all__ = ["Shared", "emit_join", "shared"]
+__all__ = ["Shared", "shared"]
 
 PARTS = 16
 """Chunks of a loop: what they accumulate is written and read once more."""
@@ -42,7 +39,8 @@ class Shared:
     def __init__(self, chunks: Chunks, kinds: tuple[Kind, ...]) -> None:
         self.chunks = chunks
         self.threads = 1 if platform.elsewhere() else max(2, config.threads)
-        self._join = _joining(kinds) if kinds else None
+        self._kinds = kinds
+        self._joined = Words(())
 
     def nbytes(self, own: int) -> int:
         """Of the workspace: partial results, then the memory of each thread."""
@@ -53,14 +51,14 @@ class Shared:
         return self.chunks.number * self.chunks.stride
 
     def indices(
-        self, workspace: int, own: int, told: Sequence[int], joined: Sequence[int]
+        self, workspace: int, own: int, told: Sequence[int], slots: Sequence[int]
     ) -> list[int]:
-        """The step's indices. told: what the routine would be told alone. joined: slot,
-        place and size of each accumulator."""
-        join = 0 if self._join is None else self._join.address("join")
-        routines = routine("tile_chunk"), join
-        head = words_of(self.chunks, routines, workspace, self.threads)
-        return [*head, *told, self._partial, own, *joined]
+        """The step's indices. told: what the routine would be told alone. slots: of the
+        accumulators' results."""
+        self._joined = joined(self.chunks, self._kinds, slots)
+        chunk = routine("tile_chunk")
+        head = words_of(self.chunks, chunk, self._joined, workspace, self.threads)
+        return [*head, *told, self._partial, own]
 
 
 def shared(op: Value, bodies: Sequence[Inner]) -> Shared | None:
@@ -100,27 +98,3 @@ def _time(steps: Sequence[Step]) -> float | None:
         else:
             return None
     return total
-
-
-@cache
-def _joining(kinds: tuple[Kind, ...]) -> engine.Library:
-    def emit(module: Any) -> None:
-        emit_join(module, "join", kinds)
-
-    return engine.compiled(("join", kinds), emit, ["join"])
-
-
-def emit_join(module: Any, name: str, kinds: tuple[Kind, ...]) -> None:
-    """Add a routine that joins results of these kinds."""
-    arguments = [POINTER, POINTER, POINTER, INT, INT]
-    function = _define(module, name, WORD, arguments)
-    slots, indices, scratch, count, stride = function.args
-    at = ir.IRBuilder(function.append_basic_block("entry"))
-    for number, kind in enumerate(kinds):
-        slot, place, size = (
-            _item(at, indices, WORDS + 3 * number + i) for i in range(3)
-        )
-        target = _item(at, slots, slot, POINTER)
-        first = at.gep(scratch, [place], source_etype=BYTE)
-        emit_joined(at, kind, target, first, size, count, stride)
-    at.ret(ir.Constant(WORD, 0))

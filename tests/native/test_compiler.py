@@ -25,7 +25,7 @@ def threads():
 
 
 def kernels(count, offset=0.0):
-    """Bodies of several functions that differ in a number."""
+    """Bodies of several functions that differ in a number, to be run whole."""
     x = np.linspace(0.0, 1.0, 100)
 
     def body(k):
@@ -34,17 +34,18 @@ def kernels(count, offset=0.0):
 
         return list(pipeline.run(tapec.grad(f).traced(x)).bodies())
 
-    return list(dict.fromkeys(itertools.chain.from_iterable(map(body, range(count)))))
+    bodies = dict.fromkeys(itertools.chain.from_iterable(map(body, range(count))))
+    return [(body, False) for body in bodies]
 
 
 def test_every_kernel_is_in_one_part(threads):
-    bodies = kernels(8)
+    wanted = kernels(8)
     threads(3)
-    parts = cache._modules(bodies)
+    parts = cache._modules(wanted)
     assert len(parts) == 3
     together = itertools.chain.from_iterable(parts)
-    assert sorted(map(id, together)) == sorted(map(id, bodies))
-    sizes = [sum(map(cache._size, part)) for part in parts]
+    assert sorted(map(id, together)) == sorted(map(id, wanted))
+    sizes = [sum(cache._size(body) for body, _ in part) for part in parts]
     assert max(sizes) <= 2 * min(sizes)
 
 
@@ -59,13 +60,13 @@ def test_one_thread_compiles_one_module(threads):
 
 
 def test_the_number_of_threads_does_not_change_the_code(threads):
-    bodies = kernels(6, 0.25)
+    wanted = kernels(6, 0.25)
     texts = []
     for number in (1, 3):
         threads(number)
-        codes = cache._compiled(bodies)
-        assert set(codes) == set(bodies)
-        texts.append([codes[b].assembly for b in bodies])
+        codes = cache._compiled(wanted)
+        assert set(codes) == set(wanted)
+        texts.append([codes[each].assembly for each in wanted])
     assert texts[0] == texts[1]
 
 
