@@ -191,7 +191,8 @@ class Compiled(Remade, Called):
             if own >= MAX_VERSIONS or len(versions) >= MAX_SHARED:
                 return self._interpret(versions, leaves, structure)
             reason = self._reason(key, versions, leaves)
-            version = Version(self._trace(leaves, structure), self.passes)
+            with locks.collector_off():
+                version = Version(self._trace(leaves, structure), self.passes)
             self._note("\n".join(filter(None, [reason, version.note])))
             versions.insert(0, version)
         try:

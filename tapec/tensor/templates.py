@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec.ir import Attrs, Type, Value
+from tapec.ir import Attrs, Meta, Type, Value
 from tapec.recording import Recording
 from tapec.recording.recording import PLANS
 from tapec.tensor.calls import STATIC, side_effects
@@ -53,9 +53,13 @@ class Template(NamedTuple):
 
     def recorded(self, rec: Recording, operands: list[Value]) -> Tensor:
         values = list(operands)
+        before = rec.meta
+        if before is None:  # all ops are made in one place
+            rec.meta = Meta(*rec.origin(4))
         for op in self.ops:
             args = tuple([values[i] for i in op.args])
             values.append(rec.append(op.prim, args, op.attrs, op.type))
+        rec.meta = before
         out = Tensor(rec, values[self.result], self.kind)
         rec.track(out)
         return out
