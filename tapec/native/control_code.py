@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from tapec.native import engine
@@ -40,7 +41,7 @@ from tapec.native.driver import (
 )
 from tapec.native.heap import free, reallocate
 
-__all__ = ["emit", "routine"]
+__all__ = ["emit", "index_code", "routine"]
 
 
 @cache
@@ -110,32 +111,54 @@ def _emit_scan(module: Any, function: Any) -> None:
 # --- switch -------------------------------------------------------------------
 
 
+INDICES = [f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)]
+"""Dtypes of the index of a switch; a bool is read as u1."""
+
+
+def index_code(dtype: np.dtype[Any]) -> int:
+    """How the routine calls this dtype."""
+    return INDICES.index("u1" if dtype.kind == "b" else dtype.str[1:])
+
+
 def _emit_switch(module: Any, function: Any) -> None:
-    """[workspace, index, bytes of the index, branches, rows of five words]"""
+    """[workspace, index, code of its dtype, branches, rows of five words]"""
     slots, indices = function.args
     at = ir.IRBuilder(function.append_basic_block("entry"))
     space = pointer(at, slots, _item(at, indices, 0))
-    where = pointer(at, slots, _item(at, indices, 1))
-    narrow = at.icmp_unsigned("==", _item(at, indices, 2), _number(1))
-    with at.if_else(narrow) as (byte, word):
-        with byte:
-            small = at.zext(at.load(where, typ=BYTE), INT)
-            from_byte = at.block
-        with word:
-            large = at.load(where, typ=INT)
-            from_word = at.block
-    index = at.phi(INT)
-    index.add_incoming(small, from_byte)
-    index.add_incoming(large, from_word)
     last = at.sub(_item(at, indices, 3), _number(1))
-    index = at.select(at.icmp_signed("<", index, _number(0)), _number(0), index)
-    index = at.select(at.icmp_signed(">", index, last), last, index)
+    where = pointer(at, slots, _item(at, indices, 1))
+    index = _chosen(at, where, _item(at, indices, 2), last)
     rows = at.gep(indices, [_number(4)], source_etype=INT)
     row = at.gep(rows, [at.mul(index, _number(5))], source_etype=INT)
     body = Body(at, row, 0, space)
     body.start(slots, space)
     body.run()
     at.ret(NONE)
+
+
+def _chosen(at: Any, where: Any, code: Any, last: Any) -> Any:
+    """The number at `where`, or the nearest from 0 to `last`."""
+    end = at.append_basic_block("chosen")
+    dtypes, found_in = at.switch(code, end), [(_number(0), at.block)]
+    for place, dtype in enumerate(INDICES):
+        block = at.append_basic_block(dtype)
+        dtypes.add_case(_number(place), block)
+        at.position_at_end(block)
+        small = at.load(where, typ=ir.IntType(8 * int(dtype[1:])))
+        if dtype[0] == "u":
+            found = small if small.type == INT else at.zext(small, INT)
+            above = at.icmp_unsigned(">", found, last)
+        else:
+            found = small if small.type == INT else at.sext(small, INT)
+            found = at.select(at.icmp_signed("<", found, _number(0)), _number(0), found)
+            above = at.icmp_signed(">", found, last)
+        found_in.append((at.select(above, last, found), block))
+        at.branch(end)
+    at.position_at_end(end)
+    index = at.phi(INT)
+    for number, block in found_in:
+        index.add_incoming(number, block)
+    return index
 
 
 # --- while --------------------------------------------------------------------

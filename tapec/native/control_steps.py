@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapec.ir import ArrayType, Function, Value
-from tapec.native.control_code import routine
+from tapec.native.control_code import index_code, routine
 from tapec.native.inner import Inner
 from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, Plan
@@ -104,7 +104,7 @@ class Switch(Control):
             fixed |= {body.result(i): slot for i, slot in enumerate(results)}
             del start
             words += body.words(0, fixed)
-        head = [plan.slot(self.workspace), plan.slot(index), index.dtype.itemsize]
+        head = [plan.slot(self.workspace), plan.slot(index), index_code(index.dtype)]
         return [*head, len(self.bodies), *words]
 
 

@@ -240,6 +240,8 @@ class Branches(Block):
     def _number(self, index: Value, count: int) -> Any:
         b = self.outer.b
         x = b.cast(self.outer.value_at(index, []), POSITION)
+        if index.dtype.kind == "u":
+            return b.intrinsic("umin", x, count - 1).value
         x = b.intrinsic("smin", b.intrinsic("smax", x, 0), count - 1)
         return x.value
 

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import tapec
+from tapec.interpret import evaluate
+from tapec.native.program import compile
+from tapec.passes import pipeline
 
 
 def root(x):
@@ -118,3 +121,27 @@ def test_errors_name_result_and_types():
     assert "pred has shape (3,)" in text
     text = caught(lambda x: tapec.switch(x[0], [lambda: x]))
     assert "the index is no integer but float64" in text
+
+
+INDICES = [np.dtype(code) for code in "?bBhHiIlL"]
+
+
+@pytest.mark.parametrize("size", [2, 200])
+@pytest.mark.parametrize("dtype", INDICES, ids=str)
+def test_native_code_reads_an_index_of_any_dtype(dtype, size):
+    """As part of a kernel, and as a step of its own."""
+
+    def f(k, x):
+        return tapec.switch(k, [np.sin, lambda x: x @ x, lambda x: x * 2.0], x)
+
+    x = np.arange(float(size * size)).reshape(size, size) / size**2
+    fn = tapec.jit(f).traced(dtype.type(0), x)
+    program = compile(pipeline.run(fn))
+    info = None if dtype.kind == "b" else np.iinfo(dtype)
+    numbers = [False, True] if info is None else [0, 1, 2, 7, info.min, info.max]
+    if info is not None and info.min < 0:
+        numbers.append(-1)
+    for number in numbers:
+        k = np.array(number, dtype)
+        (found,) = program(k, x)
+        np.testing.assert_allclose(found, evaluate(fn, k, x)[0], rtol=1e-12)
