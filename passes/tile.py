@@ -35,7 +35,7 @@ are put together.
 
 from __future__ import annotations
 
-from tapec.ir import Emitter, Function, Value, dims_of
+from tapec.ir import Emitter, Function, Value, dims_of, prune
 from tapec.passes import tile_plan
 from tapec.passes.tile_body import Body
 from tapec.passes.tile_masks import Masks
@@ -68,7 +68,7 @@ def tile(fn: Function) -> Function:
             body = Body(loop, outside, masks, fn.next_uid)
             body.emit(emit, new)
     results = [new.get(r, r) for r in fn.results]
-    return Function(fn.name, fn.params, emit.ops, results)
+    return prune(Function(fn.name, fn.params, emit.ops, results))
 
 
 def _is_large(fn: Function) -> bool:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tapec.ir import ArrayType, Constant, Emitter, Function, Value, placed
+from tapec.ir import ArrayType, Attrs, Constant, Emitter, Function, Value, placed
+from tapec.native.levels import folded_transpose
 from tapec.ops.const import const
 from tapec.ops.matmul import matmul
 from tapec.ops.select import where
+from tapec.ops.shape import transpose
 from tapec.ops.tiled import ROWS, tile
 from tapec.passes.tile_masks import Mask, Masks
 from tapec.passes.tile_plan import Loop
@@ -44,9 +46,9 @@ class Body:
         starts = {op: self._param(op.type) for op in sums}
         self.operands: dict[tuple[Value, int | None], Value] = {}
         for op in loop.members:
-            args = tuple([self._operand(op, i) for i in range(len(op.args))])
-            if op.prim is matmul and op not in loop.sums:
-                args = tuple(map(self._with_zeros, op.args, args))
+            known = op.prim is matmul and op not in loop.sums
+            operand = self._factor if known else self._operand
+            args = tuple([operand(op, i) for i in range(len(op.args))])
             self.new[op] = self._tiled(op, args)
             if op.prim is matmul and op in loop.sums:
                 self.new[op] = self._masked(self.new[op], masks.demanded(op))
@@ -95,11 +97,24 @@ class Body:
             self.ops.append(a)
             self.new[a] = a
             return a
-        axis = self.loop.parts.get((op, number))
+        return self._read(a, self.loop.parts.get((op, number)))
+
+    def _read(self, a: Value, axis: int | None) -> Value:
+        """The parameter for a value that is computed before."""
         found = self.operands.get((a, axis))
         if found is None:
             found = self.operands[a, axis] = self._param(_tile_of(a.type, axis))
         return found
+
+    def _factor(self, op: Value, number: int) -> Value:
+        """A factor with its zeros. Matrices of a batch that are turned are so here: the
+        product that reads them has the examples last, and can itself."""
+        a = op.args[number]
+        shared = a not in self.new and (op, number) not in self.loop.parts
+        if len(op.shape) > 2 and shared and folded_transpose(a):
+            stored = self._with_zeros(a.args[0], self._read(a.args[0], None))
+            return self._added(transpose, (stored,), a.type, a.attrs)
+        return self._with_zeros(a, self._operand(op, number))
 
     def _tiled(self, op: Value, args: tuple[Value, ...]) -> Value:
         type_ = _tile_of(op.type, self.loop.axes.get(op))
@@ -118,15 +133,17 @@ class Body:
         """`v` where it matters, else zero: what a product looks for."""
         if mask is None:
             return v
-        condition = self._added(const, (), ArrayType(bool, mask.shape), mask)
-        zero = self._added(const, (), ArrayType(v.dtype), np.zeros((), v.dtype))
+        condition, zero = self._const(mask), self._const(np.zeros((), v.dtype))
         return self._added(where, (condition, v, zero), v.type)
 
+    def _const(self, array: Any) -> Value:
+        attrs = (("value", Constant(array)),)
+        return self._added(const, (), ArrayType(array.dtype, array.shape), attrs)
+
     def _added(
-        self, prim: Any, args: tuple[Value, ...], type_: ArrayType, array: Any = None
+        self, prim: Any, args: tuple[Value, ...], type_: ArrayType, attrs: Attrs = ()
     ) -> Value:
         """An op that the program did not have."""
-        attrs = () if array is None else (("value", Constant(array)),)
         self.uid += 1
         self.ops.append(Value(prim, args, attrs, type_, self.uid - 1))
         return self.ops[-1]
