@@ -107,8 +107,9 @@ def export(
     target = platform.cpu_named(cpu)
     args, sampled = with_samples(specs, itertools.count())
     subject = Subject(fun, tuple(args))
+    if sampled:
+        _refuse(subject.traced.function, name)
     fn = subject.optimized(target)
-    _refuse(fn, name, branches=sampled)
     code = _code(fn, name, target)
     symbols = undefined(code.code)
     needs = needs_of(symbols, cpu)
@@ -148,15 +149,23 @@ def _place(fun: Any, path: Any, name: str | None) -> tuple[str, str]:
     return folder or os.curdir, name
 
 
-def _refuse(fn: Function, name: str, *, branches: bool) -> None:
+def _refuse(recorded: Function, name: str) -> None:
     """Branches that no example has taken."""
-    for op in fn.ops if branches else ():
-        if op.prim.name == "check":
+    for op in recorded.ops:
+        if op.prim.name == "check" and not _is_range(op.args[0]):
             text = (
                 f"{name} takes a branch by the value of an argument, and a spec has no "
                 "values: give arrays as examples, or use tapec.cond or np.where"
             )
             raise at(UnsupportedError(text), op.meta.loc)
+
+
+def _is_range(truth: Value) -> bool:
+    """Whether it says that an index lies inside, as it does for samples too."""
+    while truth.prim is not None and truth.prim.name in ("all", "reshape"):
+        truth = truth.args[0]
+    kinds = [a.prim.name for a in truth.args if a.prim is not None]
+    return kinds == ["greater_equal", "less"]
 
 
 def _code(fn: Function, name: str, cpu: platform.Cpu) -> Standalone:

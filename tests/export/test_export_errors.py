@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tapec
-from tapec.errors import UnsupportedError
+from tapec.errors import TapecError, UnsupportedError
 from tapec.exporting import libraries, names
 
 BIG = np.eye(9) + 0.1
@@ -66,6 +66,18 @@ def test_a_branch_without_an_example(tmp_path):
         tapec.spec((3,), float),
     )  # fmt: skip
     assert "if x[0] > 0" in text
+
+
+def test_an_index_needs_no_example(tmp_path):
+    spec = tapec.spec
+    rows, index = spec((9,), float), spec((4,), np.int64)
+    tapec.export(lambda x, i: x[i], rows, index, path=tmp_path / "f")
+    f = tapec.load(tmp_path)
+    np.testing.assert_array_equal(
+        f(np.arange(9.0), np.array([8, 0, -1, 3])), [8, 0, 8, 3]
+    )
+    with pytest.raises(TapecError, match="or make the function raise"):
+        f(np.arange(9.0), np.array([9, 0, 0, 0]))
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,9 @@ def call(fn, code, *arrays, name="f", misaligned=0):
     imports = {n: blas.address(n[:-1]) for n in undefined(code.code) if "gem" in n}
     library = engine.linked(code.code, [name], imports)
     outs = [np.full(r.shape, 77, r.dtype) for r in fn.results]
-    memory = np.full(code.workspace + 64, 255, np.uint8)
-    start = memory.ctypes.data + -memory.ctypes.data % 64 + misaligned
+    memory = np.full(code.workspace + 256, 171, np.uint8)
+    first = -memory.ctypes.data % 64 + 64 + misaligned
+    start = memory.ctypes.data + first
     kinds, given = [], []
     for a, p in zip(arrays, fn.params, strict=True):
         number = by_value(p.type)
@@ -50,7 +51,10 @@ def call(fn, code, *arrays, name="f", misaligned=0):
     places = [out.ctypes.data for out in outs]
     kinds += [ctypes.c_void_p] * (len(outs) + 1)
     function = ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(library.address(name))
-    return function(*given, *places, start), outs
+    status = function(*given, *places, start)
+    assert (memory[:first] == 171).all(), "written in front of the workspace"
+    assert (memory[first + code.workspace :] == 171).all(), "written behind it"
+    return status, outs
 
 
 def check(f, *args, cpu="host"):
@@ -219,6 +223,14 @@ def test_another_branch():
 def test_a_singular_matrix():
     fn = recorded(np.linalg.inv, np.eye(2))
     assert call(fn, made(fn), np.zeros((2, 2)))[0] == OTHER
+
+
+def test_an_index_outside():
+    fn = recorded(lambda x, i: x[i], np.arange(5.0), 3)
+    code = made(fn)
+    status, (found,) = call(fn, code, np.arange(5.0), np.array(-1))
+    assert (status, float(found)) == (0, 4.0)
+    assert call(fn, code, np.arange(5.0), np.array(1 << 40))[0] == OTHER
 
 
 def test_a_step_in_python():
