@@ -29,23 +29,63 @@ class TapecError(Exception):
 
 
 class TraceError(TapecError):
-    """The user's program asks for something that cannot be recorded."""
+    """The user's program asks for something that cannot be recorded.
+
+    >>> import numpy as np, tapec
+    >>> try:
+    ...     tapec.scan(lambda c, x: ("a", x), 0.0, np.ones(1))
+    ... except tapec.TraceError as error:
+    ...     print(str(error).splitlines()[0])
+    scan: the carry starts as * and comes back as 'a'
+    """
 
 
 class ShapeError(TraceError, ValueError):
-    """Operand shapes do not fit an op."""
+    """Operand shapes do not fit an op.
+
+    >>> import numpy as np, tapec
+    >>> try:
+    ...     tapec.jit(lambda x: x + np.ones(3))(np.ones(4))
+    ... except tapec.ShapeError as error:
+    ...     print(str(error).splitlines()[0])
+    add: shapes do not broadcast: f64[4] with f64[3]
+    """
 
 
 class DTypeError(TraceError, TypeError):
-    """Operand dtypes do not fit an op."""
+    """Operand dtypes do not fit an op.
+
+    >>> import numpy as np, tapec
+    >>> try:
+    ...     tapec.jit(lambda x: x << 1)(1.5)
+    ... except tapec.DTypeError as error:
+    ...     print(str(error).splitlines()[0])
+    left_shift: not defined for dtypes float, int
+    """
 
 
 class UnsupportedError(TraceError, TypeError):
-    """A function or argument that tapec cannot trace; the text names what to use."""
+    """A function or argument that tapec cannot trace; the text names what to use.
+
+    >>> import numpy as np, tapec
+    >>> try:
+    ...     tapec.jit(lambda x: np.spacing(x))(1.0)
+    ... except tapec.UnsupportedError as error:
+    ...     print(str(error).splitlines()[0])
+    np.spacing has no form on tensors; use np.nextafter
+    """
 
 
 class ParseError(TapecError, ValueError):
-    """Text that is not IR: file, line, column and what was expected there."""
+    """Text that is not IR: file, line, column and what was expected there.
+
+    >>> import tapec; from tapec.text import parse
+    >>> try:
+    ...     parse("func @f(%x: f64) {")
+    ... except tapec.ParseError as error:
+    ...     print(str(error).splitlines()[0])
+    <text>:1:13: expected a type such as `f64[3]` but found `f64`
+    """
 
 
 class IRError(TapecError):

@@ -142,10 +142,12 @@ class Operators:
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         n = 1
         for d in self.shape:
             n *= d
@@ -153,6 +155,7 @@ class Operators:
 
     @property
     def T(self) -> Any:
+        """The axes in reverse order."""
         return self.transpose()
 
     def __len__(self) -> int:

@@ -298,7 +298,20 @@ class GradientTape:
         unconnected_gradients: str = UnconnectedGradients.NONE,
         parallel_iterations: Any = None, experimental_use_pfor: bool = True,
     ) -> Any:  # fmt: skip
-        """d target / d source, of shape `target.shape + source.shape`."""
+        """d target / d source, of shape `target.shape + source.shape`.
+
+        target: a tensor. sources: in containers or not; the result has their
+        structure, with `None` (or zeros) where `gradient` has them. All rows are
+        computed together. The last two arguments are TensorFlow's and change nothing.
+
+        >>> import tapec
+        >>> x = tapec.constant([1.0, 2.0])
+        >>> with tapec.GradientTape() as tape:
+        ...     y = x * x
+        >>> tape.jacobian(y, x).numpy()
+        array([[2., 0.],
+               [0., 4.]])
+        """
         from tapec.jacobians import jacobian
 
         return jacobian(self, target, sources, none_or_zero(unconnected_gradients))
@@ -308,7 +321,18 @@ class GradientTape:
         unconnected_gradients: str = UnconnectedGradients.NONE,
         parallel_iterations: Any = None, experimental_use_pfor: bool = True,
     ) -> Any:  # fmt: skip
-        """The Jacobian of each example, of shape `(b, ..., ...)`."""
+        """The Jacobian of each example: `(b, *target.shape[1:], *source.shape[1:])`.
+
+        Example `i` of the target must depend on example `i` of the source alone.
+        ValueError where the first axes, the examples, do not have one length.
+
+        >>> import tapec
+        >>> x = tapec.constant([[1.0], [2.0]])
+        >>> with tapec.GradientTape() as tape:
+        ...     y = x * x
+        >>> tape.batch_jacobian(y, x).shape
+        (2, 1, 1)
+        """
         from tapec.jacobians import batch_jacobian
 
         return batch_jacobian(self, target, source, none_or_zero(unconnected_gradients))

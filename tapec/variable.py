@@ -73,10 +73,12 @@ class Variable(Operators):
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The dtype, which assignments keep."""
         return self.type.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape, which assignments keep."""
         return self.type.shape
 
     def numpy(self) -> Array:

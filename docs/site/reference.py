@@ -22,6 +22,7 @@ import tapec.scipy
 from tapec import cli, ir, passes, text
 from tapec.exporting import Exported, Loaded
 from tapec.inspect import Inspection
+from tapec.primitive import Primitive
 from tapec.transform import jit
 
 __all__ = ["GROUPS", "reference"]
@@ -176,6 +177,8 @@ def member(name: str, what: Any) -> str:
 
 
 def own_doc(what: Any) -> str:
+    if isinstance(what, Primitive):
+        return what.doc
     return inspect.cleandoc(getattr(what, "__doc__", None) or "")
 
 

@@ -55,21 +55,25 @@ def __getattr__(name: str) -> Any:
 
 @implements(sp.exp2)
 def exp2(x: Any) -> Any:
+    """2 ** x: NumPy's, which SciPy has under this name too."""
     return np.exp2(as_tensor(x))
 
 
 @implements(sp.expm1)
 def expm1(x: Any) -> Any:
+    """exp(x) - 1, exact for small x."""
     return np.expm1(as_tensor(x))
 
 
 @implements(sp.log1p)
 def log1p(x: Any) -> Any:
+    """log(1 + x), exact for small x."""
     return np.log1p(as_tensor(x))
 
 
 @implements(sp.cbrt)
 def cbrt(x: Any) -> Any:
+    """The real cube root."""
     return np.cbrt(as_tensor(x))
 
 

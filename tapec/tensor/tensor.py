@@ -53,10 +53,12 @@ class Tensor(Operators):
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The dtype; that of a Python number is weak, as in NumPy."""
         return self.type.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The extents; under `dynamic=True` some are symbols."""
         return self.type.shape
 
     # numbers
