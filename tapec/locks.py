@@ -92,7 +92,11 @@ class collector_off:
             gc.disable()
 
     def __exit__(self, *exc: object) -> None:
-        self._leave()
+        try:
+            self._leave()
+        except BaseException:  # interrupted: what was done is done again
+            self._leave()
+            raise
 
     def __del__(self) -> None:
         self._leave()

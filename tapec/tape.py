@@ -68,11 +68,19 @@ class GradientTape:
     def __enter__(self) -> GradientTape:
         if self._open:
             raise RuntimeError("the tape is already recording")
-        self._start(sys._getframe(1).f_code)
+        try:
+            self._start(sys._getframe(1).f_code)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stop()
+        try:
+            self.stop()
+        except BaseException:  # interrupted: what was done is done again
+            self.stop()
+            raise
 
     def __del__(self) -> None:
         if getattr(self, "_rec", None) is not None:

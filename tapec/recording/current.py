@@ -117,10 +117,18 @@ class recording_in:
         home = state.__dict__
         self._before = home.get("recording")
         self._home = home
-        make_current(home, self._rec)
+        try:
+            make_current(home, self._rec)
+        except BaseException:
+            self._leave()
+            raise
 
     def __exit__(self, *exc: object) -> None:
-        self._leave()
+        try:
+            self._leave()
+        except BaseException:  # interrupted: what was done is done again
+            self._leave()
+            raise
 
     def __del__(self) -> None:
         if self._home is not None:

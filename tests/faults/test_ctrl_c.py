@@ -22,7 +22,11 @@ from tapec.native import ahead, cache, engine
 from tapec.passes import pipeline
 from tests.faults.healthy import X, assert_healthy, ills
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*recordings of different structure")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*recordings of different structure"),
+    # One that comes in a `__del__` is lost: so is Python.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 V = tapec.Variable(np.ones(5))
 
 
@@ -149,6 +153,38 @@ def test_at_any_line(name: str) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_at_many_lines(name: str) -> None:
     interrupt_at_lines(name, 400, 0.271828)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_by_signals(name: str) -> None:
+    """The same where Python itself chooses the line."""
+    work, ready = SCENARIOS[name], [False]
+    wanted = work()
+
+    def handler(*_: object) -> None:
+        if ready[0]:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        for k in range(100):
+            programs.clear()
+            cache._known.clear()
+            try:
+                ready[0] = True
+                signal.setitimer(signal.ITIMER_REAL, 1e-4 + k * 3e-4)
+                work()
+                ready[0] = False
+            except KeyboardInterrupt:
+                ready[0] = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert ills() == []
+            np.testing.assert_allclose(work(), wanted, rtol=1e-12)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert_healthy()
 
 
 # --- in each pass, in LLVM ----------------------------------------------------------
