@@ -109,6 +109,12 @@ def replay(paths: list[str]) -> int:
 # --- what needs no program ----------------------------------------------------------
 
 
+def _sources(seed: int) -> str:
+    from tests.fuzz.sourced import run_source
+
+    return run_source(seed)
+
+
 def _texts(seed: int) -> str:
     from tests.fuzz.texts import check_text, mutated
 
@@ -144,6 +150,7 @@ def _calls(seed: int) -> str:
 
 
 SEEDED: dict[str, Callable[[int], str]] = {
+    "sources": _sources,
     "texts": _texts,
     "pictures": _pictures,
     "files": _files,

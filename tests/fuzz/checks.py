@@ -30,6 +30,8 @@ from tests.fuzz.precise import precisely, slope
 __all__ = ["CHECKS", "SKIP", "Wrong", "agree"]
 
 SKIP = "skipped"
+LONG = 600
+"""Ops of a gradient, above which it is not differentiated again."""
 
 
 class Wrong(AssertionError):
@@ -150,53 +152,78 @@ def inner(xs, ys):
 
 
 def check_gradient(case, fn=None, arrays=None, order=1):
-    """vjp and jvp in higher precision against differences; then they as programs."""
+    """vjp and jvp in higher precision against differences."""
     fn, arrays = fn or case.fn, arrays or case.arrays
+    made = _derivatives(case, fn, arrays)
+    if made is None:
+        return SKIP
+    wrt, given, backward, forward = made
     rng = np.random.default_rng(case.seed + order)
-    outs = evaluate(fn, *arrays)
-    if "eig" in set(used(fn)):  # the phase of an eigenvector is nobody's
-        return SKIP
-    wrt = [i for i, a in enumerate(arrays) if a.dtype.kind in "fc"]
-    cts = [_draw(rng, o) if o.dtype.kind in "fc" else None for o in outs]
-    given = [np.asarray(c) for c in cts if c is not None]
-    if not wrt or not given:
-        return SKIP
     along = [_draw(rng, a) if i in wrt else None for i, a in enumerate(arrays)]
+    steps, rest = [along[i] for i in wrt], iter(given)
+    cts = [next(rest) if r.dtype.kind in "fc" else None for r in fn.results]
     numeric = slope(fn, arrays, along, cts)
+    n = len(cts)
+    grads, _ = precisely(backward, [*arrays, *given])
+    tangents, _ = precisely(forward, [*arrays, *steps])
+    analytic, size = inner(grads[n:], steps)
+    found, size2 = inner(given, tangents[n:])
+    if numeric.usable:
+        room = 1e-6 * size + 20 * numeric.error
+        close(f"vjp, order {order}, and differences", analytic, numeric.value, room)
+    if np.isfinite(analytic) and np.isfinite(found):
+        close("jvp and vjp", found, analytic, 1e-9 * (size + size2))
+    return None if numeric.usable else SKIP
+
+
+def _derivatives(case, fn, arrays):
+    """(sources, cotangents, vjp, jvp); None where nothing is to be differentiated."""
+    if "eig" in set(used(fn)):  # the phase of an eigenvector is nobody's
+        return None
+    wrt = [i for i, a in enumerate(arrays) if a.dtype.kind in "fc"]
+    outs = evaluate(fn, *arrays)
+    rng = np.random.default_rng(case.seed)
+    given = [np.asarray(_draw(rng, o)) for o in outs if o.dtype.kind in "fc"]
+    if not wrt or not given:
+        return None
     try:
         backward, forward = vjp(fn, wrt=wrt), jvp(fn, wrt=wrt)
     except UnsupportedError:  # nobody knows a derivative of some op
-        return SKIP
+        return None
     verify(backward, after="vjp")
     verify(forward, after="jvp")
-    steps = [along[i] for i in wrt]
-    n = len(outs)
-    grads, _ = precisely(backward, [*arrays, *given])
-    analytic, size = inner(grads[n:], steps)
-    if not numeric.usable:
-        state = SKIP
-    else:
-        state = None
-        close(f"vjp, order {order}, and differences", analytic, numeric.value,
-              1e-6 * size + 20 * numeric.error)  # fmt: skip
-    tangents, _ = precisely(forward, [*arrays, *steps])
-    found, size2 = inner(given, tangents[n:])
-    if np.isfinite(analytic) and np.isfinite(found):
-        close("jvp and vjp", found, analytic, 1e-9 * (size + size2))
-    full = [
-        *arrays,
-        *(c.astype(o.dtype) for c, o in zip(given, _floating(outs), strict=True)),
-    ]
-    check_passes(case, backward, full)
-    if order > 1 and state is None:
-        gradient = backward.with_(results=backward.results[n:])
-        if len(gradient.ops) < 600:
-            check_gradient(case, gradient, full, order - 1)
-    return state
+    return wrt, given, backward, forward
 
 
-def _floating(outs):
-    return [o for o in outs if o.dtype.kind in "fc"]
+def check_second(case):
+    """The same for the gradient."""
+    made = _derivatives(case, case.fn, case.arrays)
+    if made is None:
+        return SKIP
+    _, given, backward, _ = made
+    gradient = backward.with_(results=backward.results[len(case.fn.results) :])
+    if len(gradient.ops) > LONG:
+        return SKIP
+    given = [np.asarray(a, p.dtype) for a, p in _last(backward.params, given)]
+    return check_gradient(case, gradient, [*case.arrays, *given], 2)
+
+
+def _last(params, arrays):
+    return zip(arrays, params[len(params) - len(arrays) :], strict=True)
+
+
+def check_compiled(case):
+    """vjp and jvp as programs: every pass, native code."""
+    made = _derivatives(case, case.fn, case.arrays)
+    if made is None:
+        return SKIP
+    wrt, given, backward, forward = made
+    rng = np.random.default_rng(case.seed)
+    steps = [_draw(rng, case.arrays[i]) for i in wrt]
+    for fn, more in ((backward, given), (forward, steps)):
+        more = [np.asarray(a, p.dtype) for a, p in _last(fn.params, more)]
+        check_passes(case, fn, [*case.arrays, *more])
+    return None
 
 
 def close(what, found, wanted, room):
@@ -204,11 +231,6 @@ def close(what, found, wanted, room):
     room = room + 1e-7 * abs(wanted) + 1e-12
     if not abs(found - wanted) <= room:
         raise Wrong(f"{what}: {found!r} and {wanted!r}, more than {room:.1e} apart")
-
-
-def check_second(case):
-    """The gradient's gradient."""
-    return check_gradient(case, order=2)
 
 
 # --- the way of a user --------------------------------------------------------------
@@ -264,5 +286,6 @@ CHECKS = {
     "batch": check_batch,
     "gradient": check_gradient,
     "second": check_second,
+    "compiled": check_compiled,
     "calls": check_calls,
 }

@@ -4,7 +4,8 @@ import numpy as np
 
 __all__ = ["DTYPES", "LAYOUTS", "drawn_array", "drawn_shape", "laid_out", "plain"]
 
-DTYPES = ("f8",) * 8 + ("f4",) * 3 + ("f2", "c16", "c8", "i8", "i8", "i4", "u1", "?")
+DTYPES = ("f8",) * 12 + ("f4",) * 4 + ("f2", "f2", "c16", "c16", "c8", "i8", "i8", "i4")
+DTYPES += ("i1", "i2", "u1", "u2", "u4", "u8", "?")
 EXTENTS = (1, 2, 3, 3, 4, 5, 8, 17)
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 2.0, 0.5, np.inf, -np.inf, np.nan, 1e-300, 1e30)
 MOST = 600

@@ -16,7 +16,7 @@ import numpy as np
 from tapec.interpret import Observer, apply, evaluate, observed
 from tapec.ops.control import run_scan
 
-__all__ = ["Precise", "Slope", "precisely", "slope"]
+__all__ = ["Precise", "Slope", "difference", "precisely", "slope", "wide"]
 
 WIDE = {"f": np.longdouble, "c": np.clongdouble}
 NARROW = {"f": np.float64, "c": np.complex128}
@@ -123,7 +123,6 @@ def slope(fn, arrays, directions, cts):
     """
     paths = set()
     _, at = precisely(fn, arrays)
-    h = 2e-4 if at.coarse else 2e-7
 
     def along(t):
         moved = [
@@ -138,6 +137,14 @@ def slope(fn, arrays, directions, cts):
                 np.sum(np.real(np.conj(c) * o)) for o, c in pairs if c is not None
             )
 
+    found = difference(along, at.coarse)
+    found.usable = found.usable and len(paths) == 1
+    return found
+
+
+def difference(along, coarse):
+    """d/dt of a number at 0; coarse: `along` computes in double precision."""
+    h = 2e-4 if coarse else 2e-7
     values = {k: along(k * h) for k in (-2, -1, 0, 1, 2)}
     with np.errstate(all="ignore"):
         near = (values[1] - values[-1]) / (2 * h)
@@ -145,8 +152,8 @@ def slope(fn, arrays, directions, cts):
         bend = abs(values[1] - 2 * values[0] + values[-1]) / h
         bend2 = abs(values[2] - 2 * values[0] + values[-2]) / (2 * h)
         value = (4 * near - far) / 3
-        noise = (1e-14 if at.coarse else 1e-18) * abs(values[0]) / h
+        noise = (1e-14 if coarse else 1e-18) * abs(values[0]) / h
     scale = max(abs(float(near)), 1e-3)
     corner = bend > 1e-3 * scale and bend > 0.7 * bend2
-    usable = len(paths) == 1 and bool(np.isfinite(value)) and not corner
+    usable = bool(np.isfinite(value)) and not corner
     return Slope(float(value), float(abs(near - far)) + float(noise), usable)

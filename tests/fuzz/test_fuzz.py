@@ -9,6 +9,7 @@ import pytest
 
 import tapec
 from tapec.errors import ParseError
+from tapec.primitive import PRIMITIVES
 from tapec.text import format_module
 from tests.fuzz import abuse, report, running
 from tests.fuzz.bodies import used
@@ -17,6 +18,7 @@ from tests.fuzz.disk import check_disk
 from tests.fuzz.escaping import check_html, check_pictures, check_xml
 from tests.fuzz.grow import Case, grow, names
 from tests.fuzz.shrink import shrunk
+from tests.fuzz.sourced import run_source
 from tests.fuzz.texts import check_text, mutated
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,18 @@ def test_programs(seed):
 def test_more_programs(seed):
     for k in range(seed, seed + 10):
         nothing_wrong(k)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_functions_of_python(seed):
+    assert run_source(seed) in ("held", "refused")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 160, 10))
+def test_more_functions_of_python(seed):
+    for k in range(seed, seed + 10):
+        run_source(k)
 
 
 def test_every_primitive_is_grown():
@@ -93,6 +107,26 @@ def test_a_failure_becomes_small(monkeypatch, tmp_path):
     for a, b in zip(again.arrays, found.case.arrays, strict=True):
         assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
     assert isinstance(running.failure(check, again), running.Failure)
+
+
+def test_a_wrong_derivative_is_found():
+    """One part in a hundred thousand of one rule."""
+    tanh = PRIMITIVES["tanh"]
+    right, before = tanh.vjp, running.Tally()
+    rules = right if isinstance(right, tuple) else (right,)
+
+    def wrong(ct, out, x):
+        return rules[0](ct, out, x) * 1.00001
+
+    object.__setattr__(tanh, "vjp", (wrong,))
+    try:
+        for seed in range(40):
+            for found, _ in running.run(seed, before, ["gradient"], seconds=10.0):
+                assert set(used(found.case.fn)) <= {"tanh", "const"}
+                return
+    finally:
+        object.__setattr__(tanh, "vjp", right)
+    pytest.fail("nothing was found")
 
 
 def test_what_is_left_still_fails():
@@ -180,7 +214,7 @@ def run(*args):
 
 
 def test_odd_calls():
-    done = run("calls", "200")
+    done = run("calls", "120")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "right" in done.stdout and "raised" in done.stdout
 
