@@ -17,8 +17,8 @@ from tapec.tape_sources import (
     SOURCES,
     Asked,
     Sources,
-    Span,
     UnconnectedGradients,
+    all_read,
     is_row,
     is_source,
     none_or_zero,
@@ -27,6 +27,8 @@ from tapec.tape_sources import (
     value_on,
     zeros_for,
 )
+from tapec.tape_span import Span
+from tapec.tensor import Tensor
 from tapec.variable import Variable
 
 __all__ = ["GradientTape", "UnconnectedGradients", "scope"]
@@ -193,10 +195,11 @@ class GradientTape:
         RuntimeError for a tape that never recorded, or for a second call.
         """
         zero = none_or_zero(unconnected_gradients)
-        request = self._request(target, sources, output_gradients)
+        row = is_row(sources)
+        request = self._request(target, sources, output_gradients, row)
         found = gradients(request)
         self._done()
-        if is_row(sources) and not zero:
+        if row and not zero:
             return found
         leaves, structure = containers.flatten(sources)
         if zero:
@@ -204,8 +207,13 @@ class GradientTape:
             found = [zeros_for(s) if g is None else g for g, s in pairs]
         return containers.unflatten(structure, found)
 
-    def _request(self, target: Any, sources: Any, output_gradients: Any) -> Request:
-        """What `gradient` was asked for, as values of the recording."""
+    def _request(
+        self, target: Any, sources: Any, output_gradients: Any, row: bool = False
+    ) -> Request:
+        """What `gradient` was asked for, as values of the recording.
+
+        row: the sources are known to be a plain list of tensors and variables.
+        """
         if self._used and not self.persistent:
             raise RuntimeError(
                 "gradient was already called on this tape; "
@@ -219,17 +227,23 @@ class GradientTape:
             )
         if rec.is_trace and rec.closed:
             raise TraceError("a tape was used after the trace it belongs to had ended")
-        request = self._question(rec, target, sources, output_gradients)
+        named = sources if row else tensors_of(sources, SOURCES)
+        request = self._question(rec, target, named, output_gradients)
         if not self.persistent:
             self.stop()
         return request
 
     def _question(
-        self, rec: Recording, target: Any, sources: Any, output_gradients: Any = None
+        self, rec: Recording, target: Any, named: list[Any], output_gradients: Any
     ) -> Request:
-        named = tensors_of(sources, SOURCES)
         targets, cts = targets_of(rec, target, output_gradients)
-        wrt = self._sources(rec, target).of(named)
+        plain = type(target) is Tensor and not self._watched
+        wrt = None
+        if plain and self.watch_accessed_variables and self._span.is_whole(rec._uid):
+            wrt = all_read(rec, named)
+        if wrt is None:
+            find = self._sources(rec, target)
+            wrt = [find.values(x) for x in named]
         request = Request(rec, targets, cts, wrt, self._span)
         self._asked.note(target, named, request)
         return request
@@ -299,7 +313,8 @@ class GradientTape:
             if self._asked.last is None:
                 raise RuntimeError("the tape was not asked for a gradient yet")
             return recorded_gradient(self._asked.last)
-        return recorded_gradient(self._question(self._rec, target, sources))
+        named = tensors_of(sources, SOURCES)
+        return recorded_gradient(self._question(self._rec, target, named, None))
 
     def jacobian(
         self, target: Any, sources: Any,

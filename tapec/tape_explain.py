@@ -11,7 +11,7 @@ from tapec.ir import ArrayType, Value
 from tapec.operators import Operators
 from tapec.passes.vjp import differentiable
 from tapec.recording import Recording
-from tapec.tape_sources import Span
+from tapec.tape_span import Span
 
 __all__ = ["explain"]
 

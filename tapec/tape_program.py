@@ -14,8 +14,8 @@ from tapec.passes.extensions import added
 from tapec.passes.roll import roll
 from tapec.passes.rolling.recorded import LEAST
 from tapec.passes.vjp import backpropagate, filled
-from tapec.recording import Array, Recording, Trace, array_of, recording_in
-from tapec.tape_sources import Span
+from tapec.recording import Array, Recording, Trace, recording_in
+from tapec.tape_span import Span
 from tapec.tensor import Tensor
 
 __all__ = [
@@ -97,6 +97,7 @@ class _Plan:
         self._ready: Any = None
         self._info: Any = None
         self._columns: list[list[int]] = []
+        self._first: list[int] | None = None
 
     def prepare(self, build: programs.Build) -> programs.Ready:
         """The program, ready for the literals of the recording."""
@@ -118,7 +119,18 @@ class _Plan:
             self._columns = [
                 [of[v] for v in group if of.get(v) is not None] for group in wrt
             ]
+            single = all(len(places) == 1 for places in self._columns)
+            self._first = [places[0] for places in self._columns] if single else None
         return self._columns
+
+    def gradients(
+        self, outs: Sequence[Array], wrt: list[tuple[Value, ...]]
+    ) -> list[Array | None]:
+        """For each group of `wrt` the sum of its gradients, among the results."""
+        columns = self.columns(self._ready.info, wrt)
+        if self._first is not None and self._ready.program is not None:
+            return [outs[i] for i in self._first]
+        return [_added(outs, places) for places in columns]
 
 
 class GradientProgram:
@@ -178,14 +190,14 @@ class GradientProgram:
         with rec.lock:
             if self._ready is None:
                 self._ready = self._plan.prepare(self.build)
-            arrays = [array_of(s) for s in self.sources]
+            arrays = self.sources
             if cts:
                 wanted = [v for v, _ in self.request.given]
-                arrays += [numbers_of(ct, v) for v, ct in zip(wanted, cts, strict=True)]
+                pairs = zip(wanted, cts, strict=True)
+                arrays = arrays + [numbers_of(ct, v) for v, ct in pairs]
             outs = self._ready.run(arrays)
             self._settle(outs)
-        columns = self._plan.columns(self._ready.info, self.request.wrt)
-        return [_added(outs, places) for places in columns]
+        return self._plan.gradients(outs, self.request.wrt)
 
     def _settle(self, outs: Sequence[Array]) -> None:
         if self._pending:
@@ -233,9 +245,6 @@ class GradientProgram:
 
 def _added(outs: Sequence[Array], places: list[int]) -> Array | None:
     """The sum of those results; None where there are none."""
-    if len(places) == 1:
-        out = outs[places[0]]
-        return out if type(out) is np.ndarray else np.asarray(out)
     return np.asarray(sum_of([outs[i] for i in places])) if places else None
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from tapec import containers
 from tapec.errors import ShapeError
-from tapec.ir import ArrayType, Value
+from tapec.ir import Value
 from tapec.operators import Operators
 from tapec.passes.vjp import differentiable
 from tapec.recording import Recording, recording_in, warn
+from tapec.tape_span import Span
 from tapec.tensor import Tensor, as_tensor
 from tapec.variable import Variable
 
@@ -21,8 +22,8 @@ __all__ = [
     "SOURCES",
     "Asked",
     "Sources",
-    "Span",
     "UnconnectedGradients",
+    "all_read",
     "is_row",
     "is_source",
     "none_or_zero",
@@ -51,53 +52,6 @@ class UnconnectedGradients:
 
     NONE = "none"
     ZERO = "zero"
-
-
-class Span:
-    """The positions of a recording at which one tape was recording."""
-
-    def __init__(self) -> None:
-        self._ends: list[tuple[int, int | None]] = []
-
-    def open(self, position: int) -> None:
-        self._ends.append((position, None))
-
-    def close(self, position: int) -> None:
-        if self._ends and self._ends[-1][1] is None:
-            self._ends[-1] = (self._ends[-1][0], position)
-
-    def forget(self) -> None:
-        self._ends.clear()
-
-    @property
-    def ends(self) -> tuple[tuple[int, int | None], ...]:
-        """The positions where recording began and ended."""
-        return tuple(self._ends)
-
-    @property
-    def first(self) -> int:
-        """Where the tape began; 0 if it never did."""
-        return self._ends[0][0] if self._ends else 0
-
-    def is_whole(self, position: int) -> bool:
-        """Whether the tape recorded without a gap up to there."""
-        if len(self._ends) != 1:
-            return False
-        first, end = self._ends[0]
-        return first == 0 and (end is None or end == position)
-
-    def covers(self, position: int) -> bool:
-        """Whether the tape was recording then."""
-        for first, end in self._ends:
-            if first <= position and (end is None or position < end):
-                return True
-        return False
-
-    def cuts(self, op: Value) -> bool:
-        """Whether `op` is constant: not recorded by the tape, or not differentiable."""
-        if type(op.type) is ArrayType and op.type.dtype.kind not in "fc":
-            return True
-        return op.prim.vjp is None or not self.covers(op.uid)
 
 
 class Asked:
@@ -205,18 +159,6 @@ class Sources:
                 elif leaf not in found:
                     read[id(v)] = (*found, leaf)
 
-    def of(self, named: list[Any]) -> list[tuple[Value, ...]]:
-        """The values that stand for each of the sources, see `values`."""
-        if self._watched or self._targets or not self._everything:
-            return [self.values(x) for x in named]
-        read = self._read
-        return [
-            read[id(x)]
-            if id(x) in read and x.trainable and x.type.dtype.kind in "fc"
-            else self.values(x)
-            for x in named
-        ]
-
     def values(self, x: Any) -> tuple[Value, ...]:
         """The values that stand for `x`: several for a variable assigned meanwhile."""
         watched = self._watched.get(id(x))
@@ -238,6 +180,55 @@ class Sources:
             return ()
         value = x.value if x.rec is self._rec else self._rec.leaf_of(x)
         return () if value is None else (value,)
+
+
+def all_read(rec: Recording, named: list[Any]) -> list[tuple[Value, ...]] | None:
+    """The values of sources that are all the variables that were read, or None.
+
+    For a tape without gaps that watched nothing. Quick where the recording went along
+    the trail of another one: the same was read then, of perhaps other variables.
+    """
+    reads, step = rec.reads, rec.step
+    if step is None or len(reads) < len(named):
+        return None
+    asked = step.asked
+    if asked is None or not _are_read(reads, named, *asked):
+        asked = step.asked = _owners(reads, named)
+        if asked is None:
+            return None
+    for x in named:
+        if not x.trainable or x.type.dtype.kind not in "fc":
+            return None
+    values: list[tuple[Value, ...]] = asked[1]
+    return values
+
+
+def _owners(reads: list[Any], named: list[Any]) -> tuple[list[Any], list[Any]] | None:
+    """The source and the leaf of each read, and the values of each source.
+
+    None if a variable is none of the sources, or a source none of those.
+    """
+    number = {id(x): k for k, x in enumerate(named)}
+    owners = [(number.get(id(v), -1), leaf) for _, v, leaf in reads]
+    if {k for k, _ in owners} != {*range(len(named))}:
+        return None
+    values: list[tuple[Value, ...]] = [()] * len(named)
+    for k, leaf in owners:
+        if leaf not in values[k]:
+            values[k] += (leaf,)
+    return owners, values
+
+
+def _are_read(
+    reads: list[Any], named: list[Any], owners: list[Any], values: list[Any]
+) -> bool:
+    """Whether what `_owners` found out holds for these, too."""
+    if len(owners) != len(reads) or len(values) != len(named):
+        return False
+    for (_, v, leaf), (k, known) in zip(reads, owners):  # noqa: B905
+        if v is not named[k] or leaf is not known:
+            return False
+    return True
 
 
 def targets_of(

@@ -178,7 +178,7 @@ class Variable(Operators):
                 array = np.asarray(array).astype(type_.dtype, copy=False)
             if array.shape != type_.shape:
                 self._fits(array.shape)
-            array.setflags(write=False)
+            array.setflags(False)
             self._array = array
         return self
 

@@ -43,7 +43,7 @@ LAYERS = (
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
     | {"debugging", "exporting"}
     | {"tape", "tape_gradient", "tape_program", "tape_sources", "tape_explain"}
-    | {"jacobians"},
+    | {"tape_span", "jacobians"},
     {"tf", "distributed"},
     {"tapec", "cli", "__main__", "demo", "doctor", "highlight"},
 )

@@ -46,10 +46,11 @@ class Step:
 
     origin: primal, scope and user's frames of an op. calls: what was asked of the
     library here (see `tensor.calls`). plans: what was worked out for recordings that
-    ended here, by question.
+    ended here, by question. asked: which of the variables read were the last question's
+    sources (see `tape_sources`).
     """
 
-    __slots__ = ("calls", "following", "origin", "plans", "value")
+    __slots__ = ("asked", "calls", "following", "origin", "plans", "value")
 
     def __init__(self, value: Any, origin: Any = None) -> None:
         self.value: Value = value
@@ -57,6 +58,7 @@ class Step:
         self.following: list[Step] = []
         self.calls: list[Any] = []
         self.plans: dict[Any, Any] = {}
+        self.asked: Any = None
 
     def after(
         self, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type, origin: Any

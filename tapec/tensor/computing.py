@@ -15,6 +15,8 @@ from tapec.tensor.tensor import Tensor
 
 __all__ = ["compute"]
 
+_new = object.__new__
+
 
 def compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """What `prim` gives for tensors, arrays and numbers."""
@@ -26,14 +28,13 @@ def compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> An
     for a in args:
         t = type(a)
         if t is Tensor:
-            raw.append(a.array if a.known is None else a.known)
             kind = a.kind
-        elif t is float or t is int:
-            raw.append(a)
-        elif isinstance(a, Operators):
-            raw.append(a.array)
-        else:
-            return _prepared(prim, args, attrs)
+            a = a.array if a.known is None else a.known
+        elif t is not float and t is not int:
+            if not isinstance(a, Operators):
+                return _prepared(prim, args, attrs)
+            a = a.array
+        raw.append(a)
     try:
         out = ufunc(*raw)
     except Exception:  # said again, better, by those who know types
@@ -41,9 +42,14 @@ def compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> An
     if type(out) is not np.ndarray:
         many = type(out) is tuple
         return _prepared(prim, args, attrs) if many else Tensor.holding(out)
-    if type(kind) is ArrayType and out.dtype is kind.dtype and out.shape == kind.shape:
-        return Tensor(None, None, kind, out)
-    return Tensor(None, None, ArrayType(out.dtype, out.shape), out)
+    dtype, shape = out.dtype, out.shape
+    if type(kind) is not ArrayType or kind.dtype is not dtype or kind.shape != shape:
+        kind = ArrayType(dtype, shape)
+    made: Any = _new(Tensor)
+    made.rec = made.value = None
+    made.kind = kind
+    made.known = out
+    return made
 
 
 def _prepared(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:

@@ -162,6 +162,55 @@ def test_one_of_two_that_were_read_before():
         equals(h, both + 3 * w.numpy() if k % 2 else 3 * v.numpy())
 
 
+def test_sources_in_any_order_and_number():
+    v, w = Variable([1.0, 2.0]), Variable([3.0, 5.0])
+    of = {id(v): w.numpy(), id(w): v.numpy()}
+    for sources in [(v, w), (w, v), (v,), (v, v), (w, v), (v, w, v), (v, w)] * 2:
+        with GradientTape() as tape:
+            y = np.sum(v * w)
+        for g, x in zip(tape.gradient(y, list(sources)), sources, strict=True):
+            equals(g, of[id(x)])
+
+
+def test_sources_that_others_were():
+    variables = [Variable([k + 1.0, k + 2.0]) for k in range(3)]
+    for a, b, c in [(0, 1, 2), (0, 1, 2), (1, 0, 2), (2, 2, 0), (0, 1, 1), (0, 1, 2)]:
+        first, second, extra = variables[a], variables[b], variables[c]
+        with GradientTape() as tape:
+            y = np.sum(first * second)
+            extra.read_value()
+        g, h = tape.gradient(y, [first, extra])
+        equals(g, (2 if a == b else 1) * second.numpy())
+        if c in (a, b):
+            equals(h, (2 if a == b else 1) * (second if c == a else first).numpy())
+        else:
+            assert h is None
+
+
+def test_a_variable_that_is_assigned_between():
+    for _ in range(4):
+        v, w = Variable([1.0, 2.0]), Variable([3.0, 5.0])
+        with GradientTape() as tape:
+            y = v * w
+            v.assign_add(1.0)
+            z = np.sum(y * v)
+        g, h = tape.gradient(z, [v, w])
+        equals(g, np.array([3.0 * 2 + 3.0, 5.0 * 3 + 10.0]))
+        equals(h, np.array([2.0, 6.0]))
+
+
+def test_a_variable_that_may_not_be_trained_any_more():
+    v, w = Variable([1.0, 2.0]), Variable([3.0, 5.0])
+    for trainable in (True, True, True, False, True):
+        v.trainable = trainable
+        with GradientTape() as tape:
+            y = np.sum(v * w)
+        g, h = tape.gradient(y, [v, w])
+        assert (g is not None) == trainable
+        equals(h, v.numpy())
+        assert len(tape.watched_variables()) == 1 + trainable
+
+
 def test_numbers_of_numpys_types():
     x = constant([1.0, -4.0], np.float32)
     numbers = (np.float32(2.0), np.float64(2.0), np.float64(0.0), np.float64(-0.0))
