@@ -3,14 +3,13 @@
     i32 tile(ptr slots, ptr indices)
     i32 tile_chunk(ptr slots, ptr indices, i64 begin, i64 end, ptr scratch, i64 thread)
 
-    [workspace, accumulators, rows, state, tiles, segments, rows, first, size]
+    [workspace, accumulators, rows, tiles, segments, rows, first, size]
 
 The second runs some of the tiles for one of several threads: its memory is that many
-times `size` bytes behind the byte `first` of the workspace, and what it accumulated it
-writes to its scratch memory. A row of accumulators: address of what it starts from,
-outer slot, two buffers, and where it is in scratch memory. `state` is where in the
-workspace the pointers to what is accumulated so far are kept. A segment is a body and
-the tiles that it runs on: five words, its own memory, the slot of its first result, the
+times `size` bytes behind the byte `first` of the workspace, and what it accumulates is
+in its scratch memory. A row of accumulators: address of what it starts from, outer
+slot, bytes, where it is in scratch memory, its number. A segment is a body and the
+tiles that it runs on: five words, its own memory, the slot of its first result, the
 number of the first tile, how many, operands (count, rows), results (count, rows). A row
 of these: inner slot, outer slot, bytes to the next tile; blocks, bytes from one block
 to the next, bytes of a tile's block; where the tile is copied unless it is one block.
@@ -33,7 +32,6 @@ from tapec.native.control_parts import (
     moved,
     pointer,
     put,
-    turn,
 )
 from tapec.native.driver import (
     INT,
@@ -71,12 +69,12 @@ def emit(module: Any) -> None:
     at = ir.IRBuilder(whole.append_basic_block("entry"))
     slots, indices = whole.args
     none = ir.Constant(POINTER, None)
-    told = [_number(0), _item(at, indices, 4), none, _number(0)]
+    told = [_number(0), _item(at, indices, 3), none, _number(0)]
     at.ret(at.call(inner, [slots, indices, *told]))
     chunk = _define(module, "tile_chunk", WORD, inner.function_type.args)
     at = ir.IRBuilder(chunk.append_basic_block("entry"))
     slots, indices, *part, thread = chunk.args
-    offset = at.add(_item(at, indices, 7), at.mul(thread, _item(at, indices, 8)))
+    offset = at.add(_item(at, indices, 6), at.mul(thread, _item(at, indices, 7)))
     at.ret(at.call(inner, [slots, indices, *part, offset]))
 
 
@@ -90,22 +88,24 @@ class _Routine:
         self.at = at = ir.IRBuilder(function.append_basic_block("entry"))
         self.space = moved(at, pointer(at, self.slots, self._word(0)), offset)
         self.sums = self._word(1), pointer(at, self.indices, 2)
-        self.state = moved(at, self.space, self._word(3))
-        self.last = at.sub(self.end, _number(1))
-        self.segments = self._word(5), pointer(at, self.indices, 6)
+        self.segments = self._word(4), pointer(at, self.indices, 5)
 
     def _word(self, number: int) -> Any:
         return _item(self.at, self.indices, number)
 
     def emit(self) -> None:
         at = self.at
-        with _Loop(at, _number(0), self.sums[0]) as i:
-            row = self._accumulator(i)
-            put(at, self.state, i, pointer(at, row, 0))
+        with Rows(at, self.sums, ACCUMULATOR) as row:
+            identities = pointer(at, row, 0)
+            copy(at, self._accumulator(row), identities, _item(at, row, 2))
         with Rows(at, self.segments, SEGMENT) as segment:
             own = moved(at, self.space, _item(at, segment, 5))
             body = Body(at, segment, 0, own)
             body.start(self.slots, self.space)
+            with Rows(at, self.sums, ACCUMULATOR) as row:
+                param, place = _item(at, row, 4), self._accumulator(row)
+                put(at, body.own, param, place)
+                put(at, body.own, at.add(_item(at, segment, 6), param), place)
             first = _item(at, segment, 7)
             stop = at.add(first, _item(at, segment, 8))
             begin = at.select(
@@ -116,9 +116,12 @@ class _Routine:
                 self._run(body, segment, tile)
         at.ret(NONE)
 
-    def _accumulator(self, i: Any) -> Any:
-        offset = self.at.mul(i, _number(ACCUMULATOR))
-        return self.at.gep(self.sums[1], [offset], source_etype=INT)
+    def _accumulator(self, row: Any) -> Any:
+        """Where it is, from the first tile on: it is updated in place."""
+        at = self.at
+        end = pointer(at, self.slots, _item(at, row, 1))
+        alone = at.icmp_unsigned("==", self.scratch, ir.Constant(POINTER, None))
+        return at.select(alone, end, moved(at, self.scratch, _item(at, row, 3)))
 
     def _run(self, body: Body, segment: Any, tile: Any) -> None:
         """One tile."""
@@ -129,25 +132,9 @@ class _Routine:
             self._place(body, row, tile, into=True)
         with Rows(at, results, MOVING) as row:
             self._place(body, row, tile, into=None)
-        with _Loop(at, _number(0), self.sums[0]) as i:
-            row = self._accumulator(i)
-            put(at, body.own, i, pointer(at, self.state, i))
-            target = self._target(row, tile)
-            put(at, body.own, at.add(_item(at, segment, 6), i), target)
         body.run()
         with Rows(at, results, MOVING) as row:
             self._place(body, row, tile, into=False)
-        with _Loop(at, _number(0), self.sums[0]) as i:
-            put(at, self.state, i, self._target(self._accumulator(i), tile))
-
-    def _target(self, row: Any, tile: Any) -> Any:
-        """Where an accumulator is written: at last where it is wanted."""
-        at = self.at
-        final = at.icmp_unsigned("==", tile, self.last)
-        end = pointer(at, self.slots, _item(at, row, 1))
-        alone = at.icmp_unsigned("==", self.scratch, ir.Constant(POINTER, None))
-        end = at.select(alone, end, moved(at, self.scratch, _item(at, row, 4)))
-        return at.select(final, end, turn(at, self.space, row, tile, 2))
 
     def _place(self, body: Body, row: Any, tile: Any, *, into: bool | None) -> None:
         """A part of an array: a pointer into it, or a copy that is read or written.

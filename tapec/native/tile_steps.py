@@ -53,27 +53,24 @@ class Tile(Control):
         return [Inner(with_sizes(body, {ROWS.name: n}, kernels=True)) for n in rows]
 
     def _buffers(self) -> list[tuple[int, int]]:
-        """A buffer for each accumulator, updated in place, and for copies of tiles."""
+        """Memory for copies of tiles; what is accumulated is where it is wanted."""
         op, body = self.op, self.bodies[0].function
         n = self.count = len(op.attr("reduce"))
         parts = [*body.params[n:], *body.results[n:]]
         self.copies = [self._reserved(int(v.type.nbytes)) for v in parts]
-        self.state = self._reserved(8 * n)
         self.starts_from = [
             np.full(p.shape, identity(monoid, p.dtype), p.dtype)
             for p, monoid in zip(body.params[:n], op.attr("reduce"), strict=True)
         ]
-        places = [self._reserved(int(p.type.nbytes)) for p in body.params[:n]]
-        return [(place, place) for place in places]
+        return []
 
     def indices(self, plan: Plan) -> list[int]:
         length, size = self.op.attr("length"), self.op.attr("size")
         sums: list[int] = []
-        rows = zip(self.starts_from, self._results(plan), self.buffers, strict=False)
-        places = self._places()
-        for (array, result, pair), (place, _) in zip(rows, places, strict=True):
+        rows = zip(self.starts_from, self._results(plan), self._places(), strict=False)
+        for number, (array, result, (place, _)) in enumerate(rows):
             identities = Address(array.ctypes.data, array)
-            sums += [identities, result, *pair, place]
+            sums += [identities, result, array.nbytes, place, number]
         whole = length // size
         tiles = [(0, whole)] if whole else []
         tiles += [(whole, 1)] if length % size else []
@@ -82,7 +79,7 @@ class Tile(Control):
             segments += self._segment(plan, start, body, which)
         workspace = plan.slot(self.workspace)
         told = [
-            workspace, self.count, self._address(sums), self.state,
+            workspace, self.count, self._address(sums),
             -(-length // size), len(tiles), self._address(segments),
         ]  # fmt: skip
         if self.shared is None:
