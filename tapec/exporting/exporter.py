@@ -107,8 +107,7 @@ def export(
     target = platform.cpu_named(cpu)
     args, sampled = with_samples(specs, itertools.count())
     subject = Subject(fun, tuple(args))
-    if sampled:
-        _refuse(subject.traced.function, name)
+    _refuse(subject.traced.function, sampled, name)
     fn = subject.optimized(target)
     code = _code(fn, name, target)
     symbols = undefined(code.code)
@@ -149,9 +148,13 @@ def _place(fun: Any, path: Any, name: str | None) -> tuple[str, str]:
     return folder or os.curdir, name
 
 
-def _refuse(recorded: Function, name: str) -> None:
-    """Branches that no example has taken."""
+def _refuse(recorded: Function, sampled: set[int], name: str) -> None:
+    """Branches that no example has taken. sampled: numbers of such parameters."""
+    unknown = {recorded.params[number] for number in sampled}
     for op in recorded.ops:
+        if unknown.isdisjoint(op.args):
+            continue
+        unknown.add(op)
         if op.prim.name == "check" and not _is_range(op.args[0]):
             text = (
                 f"{name} takes a branch by the value of an argument, and a spec has no "

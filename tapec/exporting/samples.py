@@ -30,24 +30,25 @@ def sample(
     return values.astype(dtype).reshape(shape)
 
 
-def with_samples(tree: Any, numbers: Iterator[int]) -> tuple[Any, bool]:
-    """The tree with an array for each spec, and whether there was one.
+def with_samples(tree: Any, numbers: Iterator[int]) -> tuple[Any, set[int]]:
+    """The tree with an array for each spec, and the numbers of these leaves.
 
     numbers: one is taken for each leaf.
     """
     if isinstance(tree, Spec):
-        return _of(tree, next(numbers)), True
+        number = next(numbers)
+        return _of(tree, number), {number}
     if isinstance(tree, dict):
         parts, found = _each(tree.values(), numbers)
         return (dict(zip(tree, parts, strict=True)) if found else tree), found
     if isinstance(tree, (list, tuple)):
         parts, found = _each(tree, numbers)
         if not found:
-            return tree, False
+            return tree, found
         if isinstance(tree, list):
-            return parts, True
+            return parts, found
         fields = hasattr(tree, "_fields")
-        return (type(tree)(*parts) if fields else tuple(parts)), True
+        return (type(tree)(*parts) if fields else tuple(parts)), found
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         names = [f.name for f in dataclasses.fields(tree)]
         parts, found = _each([getattr(tree, n) for n in names], numbers)
@@ -57,12 +58,12 @@ def with_samples(tree: Any, numbers: Iterator[int]) -> tuple[Any, bool]:
         return made, found
     if is_leaf(tree):
         next(numbers)
-    return tree, False
+    return tree, set()
 
 
-def _each(trees: Any, numbers: Iterator[int]) -> tuple[list[Any], bool]:
+def _each(trees: Any, numbers: Iterator[int]) -> tuple[list[Any], set[int]]:
     rows = [with_samples(tree, numbers) for tree in trees]
-    return [part for part, _ in rows], any(found for _, found in rows)
+    return [part for part, _ in rows], {n for _, found in rows for n in found}
 
 
 def _of(s: Spec, number: int) -> np.ndarray[Any, Any]:

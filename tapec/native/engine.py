@@ -73,11 +73,16 @@ class Library:
     def __init__(self, tracker: Any, key: Any = None) -> None:
         self._tracker = tracker
         self._key = key
+        self._found: dict[str, Address] = {}
         _libraries.add(self)
 
     def address(self, name: str) -> Address:
         """Where the function `name` begins."""
-        return Address(self._tracker[name], Symbol(self._key, name))
+        found = self._found.get(name)
+        if found is None:
+            found = Address(self._tracker[name], Symbol(self._key, name))
+            self._found[name] = found
+        return found
 
 
 _libraries: weakref.WeakSet[Library] = weakref.WeakSet()

@@ -68,6 +68,19 @@ def test_a_branch_without_an_example(tmp_path):
     assert "if x[0] > 0" in text
 
 
+def test_a_branch_of_what_has_an_example(tmp_path):
+    v = tapec.Variable(2.0)
+
+    def f(x, n):
+        y = np.sum(x) if n > 0 else np.sum(x * x)
+        return y if v > 1.0 else -y
+
+    tapec.export(f, tapec.spec((3,), float), -1.0, path=tmp_path / "f")
+    assert tapec.load(tmp_path)(np.full(3, 2.0), -5.0) == 12.0
+    with pytest.raises(TapecError, match="another branch"):
+        tapec.load(tmp_path)(np.full(3, 2.0), 5.0)
+
+
 def test_an_index_needs_no_example(tmp_path):
     spec = tapec.spec
     rows, index = spec((9,), float), spec((4,), np.int64)
