@@ -21,7 +21,7 @@ from tapec.ops.const import with_constants
 from tapec.ops.effects import assign
 from tapec.recording import Array, Trace, locate, recording_in
 from tapec.rounds import Rounds
-from tapec.tensor import Tensor, Weak, as_tensor
+from tapec.tensor import Tensor, Weak, as_tensor, ordinary
 from tapec.variable import Variable
 
 __all__ = ["Traced", "argument_names", "signature_of", "trace"]
@@ -116,7 +116,8 @@ def _parameter(rec: Trace, leaf: Any, shape: Any) -> Any:
 
 def example_of(leaf: Any) -> Array:
     """The numbers of a leaf as an array of the native byte order."""
-    array = leaf.array if isinstance(leaf, Operators) else np.asarray(leaf)
+    raw = leaf.array if isinstance(leaf, Operators) else ordinary(leaf)
+    array = np.asarray(raw)
     if array.dtype.kind not in "biufc" or array.dtype.itemsize > 16:
         raise UnsupportedError(f"an array of dtype {array.dtype} cannot be traced")
     return array

@@ -13,7 +13,7 @@ from tapec.locks import waited_for
 from tapec.operators import PLAIN, Operators, looked
 from tapec.ops.cast import stop_gradient
 from tapec.recording import Array, Recording, Trace, isolated, state
-from tapec.tensor import Tensor, array_function, array_ufunc, as_tensor
+from tapec.tensor import Tensor, array_function, array_ufunc, as_tensor, ordinary
 
 __all__ = ["Variable", "commit", "constant"]
 
@@ -31,7 +31,8 @@ def constant(value: Any, dtype: Any = None, shape: Any = None) -> Tensor:
     (2,)
     """
     with isolated():
-        array = np.array(value.array if isinstance(value, Operators) else value, dtype)
+        raw = value.array if isinstance(value, Operators) else ordinary(value)
+        array = np.array(raw, dtype)
         if shape is not None:
             array = np.broadcast_to(array, shape).copy()
     array.flags.writeable = False

@@ -67,6 +67,8 @@ def _minors(a: Array, *directions: Array) -> Array:
 
 def _by_singular_values(a: Array, *directions: Array) -> Array:
     """In the basis of singular vectors `a` is diagonal, and minors are products."""
+    if not np.isfinite(a).all():  # LAPACK may never come to an end
+        return np.full_like(a, np.nan)
     u, s, vh = np.linalg.svd(a)
     sign = np.linalg.det(u) * np.linalg.det(vh)
     u, vh = u.conj(), vh.conj()

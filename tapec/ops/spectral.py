@@ -155,8 +155,15 @@ def _svd_type(a: ArrayType) -> TupleType:
     return TupleType(tuple(map(ArrayType, dtypes, shapes)))
 
 
+def _bounded(a: Any) -> Any:
+    """`a` without infinities, on which LAPACK's SVD may never come to an end."""
+    if np.isinf(a).any():
+        raise np.linalg.LinAlgError("SVD did not converge")
+    return a
+
+
 def _svd(a: Any) -> tuple[Any, Any, Any]:
-    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    u, s, vh = np.linalg.svd(_bounded(a), full_matrices=False)
     return u, s, vh
 
 
@@ -259,7 +266,7 @@ def _pinv_type(a: ArrayType, **attrs: Any) -> ArrayType:
 
 
 def _pinv(a: Any, *, rcond: float) -> Any:
-    return np.linalg.pinv(a, rcond)
+    return np.linalg.pinv(_bounded(a), rcond)
 
 
 def _pinv_vjp(ct: Any, out: Any, a: Any, *, rcond: float) -> Any:

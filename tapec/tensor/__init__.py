@@ -8,7 +8,7 @@ recording). NumPy's functions reach it through `__array_ufunc__` and
 from tapec.tensor.binding import bind, check_equal, concrete
 from tapec.tensor.dispatch import array_function, array_ufunc, ufunc_primitive
 from tapec.tensor.functions import FUNCTIONS, implements
-from tapec.tensor.kinds import Weak
+from tapec.tensor.kinds import Weak, ordinary
 from tapec.tensor.operands import as_tensor
 from tapec.tensor.tensor import Tensor
 
@@ -23,5 +23,6 @@ __all__ = [
     "check_equal",
     "concrete",
     "implements",
+    "ordinary",
     "ufunc_primitive",
 ]

@@ -11,6 +11,7 @@ from tapec.ir import ArrayType
 from tapec.operators import Operators
 from tapec.primitive import Primitive
 from tapec.recording import Array, locate
+from tapec.tensor.kinds import ordinary
 from tapec.tensor.tensor import Tensor
 
 __all__ = ["compute"]
@@ -54,8 +55,8 @@ def compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> An
 
 def _prepared(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """The reference on arrays of the dtypes that it wants."""
-    raw = [a.array if isinstance(a, Operators) else a for a in args]
     try:
+        raw = [a.array if isinstance(a, Operators) else ordinary(a) for a in args]
         arrays = _promoted(prim, raw)
         types = [ArrayType(a.dtype, a.shape) for a in arrays]
         prim.type_rule(*types, **attrs)

@@ -6,9 +6,25 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tapec.errors import UnsupportedError
 from tapec.ir import ArrayType
 
-__all__ = ["Weak"]
+__all__ = ["Weak", "ordinary"]
+
+
+def ordinary(x: Any) -> Any:
+    """`x`; UnsupportedError for arrays that compute otherwise than arrays do."""
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
+        if isinstance(x, np.matrix):
+            raise UnsupportedError(
+                "np.matrix is not supported: its `*` is another; give np.asarray(x)"
+            )
+        if isinstance(x, np.ma.MaskedArray):
+            raise UnsupportedError(
+                "a masked array is not supported: its mask would be lost; give "
+                "x.filled(value), or the mask too, for np.where"
+            )
+    return x
 
 
 class Weak:

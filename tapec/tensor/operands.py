@@ -11,7 +11,7 @@ from tapec.ir import ArrayType, Dim
 from tapec.operators import Operators
 from tapec.ops.extent import SIZE, extent
 from tapec.recording import Array, Recording, locate, state
-from tapec.tensor.kinds import Weak
+from tapec.tensor.kinds import Weak, ordinary
 from tapec.tensor.tensor import Tensor
 
 __all__ = ["as_tensor", "operand", "own"]
@@ -44,7 +44,7 @@ def as_tensor(x: Any) -> Tensor:
         value = rec.append(extent, (), (("of", x),), SIZE)
         return Tensor(rec, value, Weak.of(SIZE))
     if isinstance(x, np.ndarray):
-        return _captured(rec, x)
+        return _captured(rec, ordinary(x))
     if isinstance(x, _PYTHON_SCALARS) and not isinstance(x, np.generic):
         return Tensor(*_literal(x, None))
     array = _numbers(x)

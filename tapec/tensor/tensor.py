@@ -10,7 +10,7 @@ from tapec.errors import TraceError, UnsupportedError, at
 from tapec.ir import ArrayType, Value
 from tapec.operators import PLAIN, Operators, looked
 from tapec.recording import Array, Recording, locate, state
-from tapec.tensor.kinds import Weak
+from tapec.tensor.kinds import Weak, ordinary
 
 __all__ = ["Tensor"]
 
@@ -42,7 +42,7 @@ class Tensor(Operators):
     @classmethod
     def holding(cls, array: Any) -> Tensor:
         """A tensor outside any recording."""
-        a = np.asarray(array)
+        a = np.asarray(ordinary(array))
         return cls(None, None, ArrayType(a.dtype, a.shape), a)
 
     # what is always known

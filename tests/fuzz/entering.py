@@ -139,7 +139,7 @@ def _inside_changed(r, tree):
         else:
             tree[key] = _inside_changed(r, tree[key])
         return tree
-    if isinstance(tree, list) and tree and r.random() < 0.8:
+    if type(tree) is list and tree and r.random() < 0.8:
         i = r.randrange(len(tree))
         tree[i] = _inside_changed(r, tree[i])
         return tree
@@ -164,7 +164,9 @@ def _inside(args, kwargs):
 
 def _lies(x):
     kind = type(x)
-    return kind.__module__.startswith("tests.fuzz") or kind is np.ma.MaskedArray
+    if kind is int:  # integers are those of 64 bits, which wrap
+        return abs(x) > 2**31
+    return kind.__module__.startswith("tests.fuzz")
 
 
 def _meanwhile(r, args):

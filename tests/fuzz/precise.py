@@ -155,5 +155,6 @@ def difference(along, coarse):
         noise = (1e-14 if coarse else 1e-18) * abs(values[0]) / h
     scale = max(abs(float(near)), 1e-3)
     corner = bend > 1e-3 * scale and bend > 0.7 * bend2
-    usable = bool(np.isfinite(value)) and not corner
+    known = all(map(np.isfinite, [value, *values.values()]))
+    usable = bool(known) and not corner
     return Slope(float(value), float(abs(near - far)) + float(noise), usable)

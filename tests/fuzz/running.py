@@ -29,9 +29,14 @@ class Failure:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """The same for failures that are probably one."""
+        """What a smaller program must have in common."""
         head = self.reason.split("\n", 1)[0].split(": ", 1)[0]
         return self.check, self.kind, "".join(c for c in head if not c.isdigit())[:60]
+
+    def same(self, other: Failure) -> bool:
+        """Whether it is probably the same one, both being small."""
+        ops, others = set(used(self.case.fn)), set(used(other.case.fn))
+        return self.key == other.key and ops == others
 
 
 @dataclass
@@ -96,9 +101,9 @@ def run(seed: int, tally: Tally, checks=tuple(CHECKS), seconds: float = 60.0):
                 tally.checks[check, found or "held"] += 1
                 continue
             tally.checks[check, "failed"] += 1
-            known = any(f.key == found.key for f in tally.failures)
-            if not known and seconds:
+            if seconds:
                 found = smallest(found, seconds)
+            known = any(f.same(found) for f in tally.failures)
             tally.failures.append(found)
             yield found, known
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tapec
 from tapec.errors import DTypeError, ShapeError, UnsupportedError
 from tapec.tensor import Tensor
 from tests.ops.checking import check, check_gradient, gradient, recorded, same
@@ -242,3 +243,14 @@ def test_integers_become_floats():
     same(np.linalg.inv(Tensor.holding(a)), np.linalg.inv(a))
     same(np.linalg.norm(Tensor.holding(a)), np.linalg.norm(a))
     same(np.linalg.det(Tensor.holding(a.astype(np.float32))), np.float32(1), 1e-6)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (2, 1), ...])
+def test_infinities_end_in_an_error_or_nan(place):
+    """LAPACK's SVD may loop for ever on them."""
+    a = np.eye(3)
+    a[place] = np.inf
+    for f in (lambda x: np.linalg.svd(x)[1], np.linalg.pinv):
+        with pytest.raises(np.linalg.LinAlgError, match="SVD did not converge"):
+            tapec.jit(f)(a)
+    assert np.isnan(tapec.grad(np.linalg.det)(a)).all()

@@ -6,6 +6,7 @@ import copy
 import functools
 import inspect
 import pickle
+import re
 import threading
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import tapec
 from tapec.compiled import Compiled
+from tapec.errors import UnsupportedError
 from tests.transforms.calling import allocated, answers, settled
 
 # --- as an object -----------------------------------------------------------------
@@ -196,3 +198,26 @@ def test_a_tape_of_another_thread() -> None:
     thread.join()
     assert type(out) is np.ndarray
     assert answers(f, np.ones(2)).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("array", "remedy"),
+    [
+        (np.ma.masked_array([1.0, 2.0], [False, True]), "x.filled"),
+        (np.ones((2, 2)).view(np.matrix), "np.asarray"),
+    ],
+    ids=["masked", "matrix"],
+)
+def test_arrays_that_compute_otherwise_are_refused(array, remedy):
+    """Their masks would be lost, their products be others, without a word."""
+
+    def f(x):
+        return np.sum(x * x)
+
+    for call in (
+        tapec.jit(f), tapec.grad(f), tapec.value_and_grad(f), tapec.constant,
+        tapec.Variable, lambda x: tapec.constant(np.ones((2, 2))) * x,
+        lambda x: tapec.jit(lambda y: np.sum(y * x))(2.0),
+    ):  # fmt: skip
+        with pytest.raises(UnsupportedError, match=re.escape(remedy)):
+            call(array)
