@@ -7,12 +7,13 @@
 
 The second runs some of the tiles for one of several threads: its memory is that many
 times `size` bytes behind the byte `first` of the workspace, and what it accumulates is
-in its scratch memory. A row of accumulators: address of what it starts from, outer
-slot, bytes, where it is in scratch memory, its number. A segment is a body and the
-tiles that it runs on: five words, its own memory, the slot of its first result, the
-number of the first tile, how many, operands (count, rows), results (count, rows). A row
-of these: inner slot, outer slot, bytes to the next tile; blocks, bytes from one block
-to the next, bytes of a tile's block; where the tile is copied unless it is one block.
+in its scratch memory. A row of accumulators: address of what it starts from (null: it
+is zeros), outer slot, bytes, where it is in scratch memory, its number. A segment is a
+body and the tiles that it runs on: five words, its own memory, the slot of its first
+result, the number of the first tile, how many, operands (count, rows), results (count,
+rows). A row of these: inner slot, outer slot, bytes to the next tile; blocks, bytes
+from one block to the next, bytes of a tile's block; where the tile is copied unless it
+is one block.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tapec.native.control_parts import (
     NONE,
     Body,
     Rows,
+    clear,
     copy,
     imports,
     moved,
@@ -96,8 +98,7 @@ class _Routine:
     def emit(self) -> None:
         at = self.at
         with Rows(at, self.sums, ACCUMULATOR) as row:
-            identities = pointer(at, row, 0)
-            copy(at, self._accumulator(row), identities, _item(at, row, 2))
+            self._begin(self._accumulator(row), pointer(at, row, 0), _item(at, row, 2))
         with Rows(at, self.segments, SEGMENT) as segment:
             own = moved(at, self.space, _item(at, segment, 5))
             body = Body(at, segment, 0, own)
@@ -115,6 +116,16 @@ class _Routine:
             with _Loop(at, begin, stop) as tile:
                 self._run(body, segment, tile)
         at.ret(NONE)
+
+    def _begin(self, place: Any, identities: Any, nbytes: Any) -> None:
+        """Fill an accumulator; zeros need not be read from anywhere."""
+        none = ir.Constant(POINTER, None)
+        zeros = self.at.icmp_unsigned("==", identities, none)
+        with self.at.if_else(zeros) as (yes, no):
+            with yes:
+                clear(self.at, place, nbytes)
+            with no:
+                copy(self.at, place, identities, nbytes)
 
     def _accumulator(self, row: Any) -> Any:
         """Where it is, from the first tile on: it is updated in place."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -58,10 +59,8 @@ class Tile(Control):
         n = self.count = len(op.attr("reduce"))
         parts = [*body.params[n:], *body.results[n:]]
         self.copies = [self._reserved(int(v.type.nbytes)) for v in parts]
-        self.starts_from = [
-            np.full(p.shape, identity(monoid, p.dtype), p.dtype)
-            for p, monoid in zip(body.params[:n], op.attr("reduce"), strict=True)
-        ]
+        firsts = zip(body.params[:n], op.attr("reduce"), strict=True)
+        self.starts_from = [_identities(p.type, monoid) for p, monoid in firsts]
         return []
 
     def indices(self, plan: Plan) -> list[int]:
@@ -69,8 +68,9 @@ class Tile(Control):
         sums: list[int] = []
         rows = zip(self.starts_from, self._results(plan), self._places(), strict=False)
         for number, (array, result, (place, _)) in enumerate(rows):
-            identities = Address(array.ctypes.data, array)
-            sums += [identities, result, array.nbytes, place, number]
+            first = 0 if array is None else Address(array.ctypes.data, array)
+            nbytes = int(self.op.type.items[number].nbytes)
+            sums += [first, result, nbytes, place, number]
         whole = length // size
         tiles = [(0, whole)] if whole else []
         tiles += [(whole, 1)] if length % size else []
@@ -128,3 +128,9 @@ class Tile(Control):
             row * self.op.attr("size"), math.prod(whole[:axis]), row * whole[axis],
             row * part.shape[axis], self.copies[copy],
         ]  # fmt: skip
+
+
+def _identities(t: ArrayType, monoid: str) -> Any:
+    """What is accumulated first; None for zeros."""
+    number = np.asarray(identity(monoid, t.dtype), t.dtype)
+    return np.full(t.shape, number, t.dtype) if any(number.tobytes()) else None
