@@ -32,7 +32,10 @@ ELSEWHERE = {
 GENERATED = ("coverage", "api")
 """Pages that are made from the program."""
 
-LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+LINK = re.compile(
+    r"^```.*?^```|`[^`\n]+`|(!?)\[([^\]]*)\]\(([^)\s]+)\)", re.MULTILINE | re.DOTALL
+)
+"""Code, which stays as it is, or a link."""
 SECTION = re.compile(r"<!-- section: (\S+): ([^>]+) -->")
 """Where a page shows part of another one; on GitHub it only links to it."""
 IMAGE = re.compile(r'src="([^"]+\.svg)"')
@@ -51,10 +54,14 @@ def stage(root: Path, to: Path) -> None:
     places = {path.resolve(): f"{name}.md" for name, path in found.items()}
     places[(root / "README.md").resolve()] = "index.md"
     places |= {(root / "docs" / f"{n}.md").resolve(): f"{n}.md" for n in GENERATED}
+    examples = sorted((root / "examples").glob("*.py"))
+    places |= {path.resolve(): f"examples.md#{path.stem}" for path in examples}
     for name, path in found.items():
         text = linked(path.read_text(encoding="utf-8"), path.parent, places, to)
         if name == "index":
             text += contents(found)
+        if name == "examples":
+            text += "".join(map(listing, examples))
         (to / f"{name}.md").write_text(text, encoding="utf-8")
     for name, text in generated().items():
         (to / f"{name}.md").write_text(text, encoding="utf-8")
@@ -76,6 +83,8 @@ def linked(text: str, folder: Path, places: dict[Path, str], to: Path) -> str:
 
     def link(found: re.Match[str]) -> str:
         sign, words, target = found.groups()
+        if target is None:
+            return found[0]
         if sign:
             return f"![{words}]({picture(folder / target, to)})"
         path, _, anchor = target.partition("#")
@@ -89,6 +98,11 @@ def linked(text: str, folder: Path, places: dict[Path, str], to: Path) -> str:
     text = SECTION.sub(lambda m: section(Path(__file__).parents[2] / m[1], m[2]), text)
     text = LINK.sub(link, text)
     return IMAGE.sub(lambda m: f'src="{picture(folder / m[1], to)}"', text)
+
+
+def listing(path: Path) -> str:
+    """A program under its name."""
+    return f"\n## {path.stem}\n\n```python\n{path.read_text(encoding='utf-8')}```\n"
 
 
 def section(path: Path, title: str) -> str:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import tapec
-from docs.site.pages import GENERATED, SECTIONS, sources
+from docs.site.pages import GENERATED, SECTIONS, linked, sources
 from tests.documentation.pages import ROOT
 
 pytest.importorskip("furo")
@@ -79,6 +79,18 @@ def test_every_public_name_is_in_the_reference(site):
             assert (site / f"api-{name}.html").exists(), name
         else:
             assert f'id="tapec.{name}"' in text, name
+
+
+def test_links_hold_in_the_site_and_code_is_left_alone(tmp_path):
+    text = """[a](ir.md#b) [`c`](../viz/svg.py) `f[1](x)` [d](https://e.org)
+```python
+back[0](ct)
+```
+"""
+    places = {(ROOT / "docs/ir.md").resolve(): "ir.md"}
+    assert linked(text, ROOT / "docs", places, tmp_path) == text.replace(
+        "[`c`](../viz/svg.py)", "`c`"
+    )
 
 
 def test_nothing_is_loaded_from_elsewhere(site):
