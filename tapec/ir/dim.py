@@ -162,7 +162,7 @@ class Dim:
         if not isinstance(other, _INTEGRAL):
             return NotImplemented
         other = other if isinstance(other, Dim) else int(other)
-        if never_negative(self - other - 1) or never_negative(other - self - 1):
+        if _always_differ(self, other):
             return False
         who = asked.get()
         return who is not None and who.equal(self, other)
@@ -250,6 +250,17 @@ def _terms(x: Any) -> Terms:
 def never_negative(x: Any) -> bool:
     """Whether an extent is at least 0 whatever the sizes are."""
     return all(f >= 0 for f in x.terms.values()) if type(x) is Dim else x >= 0
+
+
+def _always_differ(a: Dim, b: Any) -> bool:
+    """Whether `a - b`, or `b - a`, is at least 1 whatever the sizes are."""
+    factors = dict(a.terms)
+    for monomial, factor in _terms(b).items():
+        factors[monomial] = factors.get(monomial, 0) - factor
+    constant = factors.pop((), 0)
+    if constant > 0:
+        return all(factor >= 0 for factor in factors.values())
+    return constant < 0 and all(factor <= 0 for factor in factors.values())
 
 
 def _at_least(a: Any, b: Any) -> bool:

@@ -133,11 +133,14 @@ def _compiled(wanted: list[Wanted]) -> dict[Wanted, KernelCode]:
     groups: dict[engine.Effort, list[Wanted]] = {}
     for each in wanted:
         groups.setdefault(_effort(each[0]), []).append(each)
-    own, *others = [part for group in groups.values() for part in _modules(group)]
-    meanwhile = [Ahead(partial(_module, part)) for part in others]
-    found = _module(own)
-    for ahead in meanwhile:
-        found |= ahead.result()
+    work = [
+        partial(_module, part) for group in groups.values() for part in _modules(group)
+    ]
+    many = config.threads > 1
+    meanwhile = [Ahead(each).result if many else each for each in work[1:]]
+    found = work[0]()
+    for result in meanwhile:
+        found |= result()
     return found
 
 

@@ -154,6 +154,7 @@ def _tidying() -> Any:
     manager = llvm.create_new_module_pass_manager()
     manager.add_sroa_pass()
     manager.add_new_gvn_pass()
+    manager.add_loop_rotate_pass()
     manager.add_simplify_cfg_pass()
     return manager
 

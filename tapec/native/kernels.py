@@ -36,6 +36,7 @@ from tapec.native.space import (
 )
 from tapec.native.split import Split, instructions_of, split_of, time_of
 from tapec.native.staging import BLOCK, Staging, staged
+from tapec.ops.tiled import ROWS
 
 __all__ = ["emit_kernel"]
 
@@ -147,7 +148,9 @@ class Emission:
 
     def _enter(self, entry: Any) -> None:
         """Go to the nest if each of its loops runs at least once."""
-        symbolic = [n for n in self.space.shape if isinstance(n, Dim)]
+        symbolic = [
+            n for n in self.space.shape if isinstance(n, Dim) and n is not ROWS
+        ]  # no tile is empty
         empty = self._empty() if symbolic else self.nest.entry
         numbers = [self.extents.value(n) for n in dict.fromkeys(symbolic)]
         entry.position_at_end(entry.block)

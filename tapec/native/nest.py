@@ -14,6 +14,7 @@ from llvmlite import ir
 from tapec.ir import Dim, Extent
 from tapec.native import platform
 from tapec.native.extents import Extents
+from tapec.ops.tiled import ROWS
 
 __all__ = ["Loop", "Nest", "Part"]
 
@@ -45,7 +46,8 @@ class Part(NamedTuple):
 class Nest:
     """counters: the LLVM value of each loop's counter, outermost first.
 
-    interleaved: whether the innermost loop works on two vectors at a time.
+    interleaved: whether the innermost loop works on two vectors at a time. Through the
+    rows of a tile, which are few, it goes one by one: all else is much more code.
     """
 
     def __init__(
@@ -123,8 +125,9 @@ class Nest:
                 continue
             if _leaves_rest(self.loops[-1]) or self._is_heavy(latch.block is head):
                 _wish(branch, "vectorize.predicate.enable", ir.IntType(1)(1))
-            elif self.interleaved:
-                _wish(branch, "interleave.count", ir.IntType(32)(2))
+            elif self.interleaved or self.loops[-1].extent is ROWS:
+                vectors = 2 if self.interleaved else 1
+                _wish(branch, "interleave.count", ir.IntType(32)(vectors))
         for depth, builder in enumerate(self.before[:-1]):
             self.counters[depth].add_incoming(self._starts[depth], builder.block)
             builder.branch(self._heads[depth])
