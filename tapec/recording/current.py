@@ -37,7 +37,9 @@ the way that looks at `state`.
 """
 
 
-RARELY = 100_000
+RARELY = 100_003
+"""A threshold of the collector that nobody else sets."""
+
 _usual: tuple[int, int, int] | None = None
 
 
@@ -45,17 +47,17 @@ def _pace_collector() -> None:
     """While somebody records, the cyclic collector runs rarely.
 
     Recordings make many objects and no cycles; looking through them again and again
-    would double the time of an op.
+    would double the time of an op. Other threads may do the same between any two lines,
+    so what was usual is never forgotten, and never taken from one that records.
     """
     global _usual
-    if threads_recording and _usual is None:
-        _usual = gc.get_threshold()
-        if 0 < _usual[0] < RARELY:
-            gc.set_threshold(RARELY, *_usual[1:])
-    elif not threads_recording and _usual is not None:
-        if gc.get_threshold()[0] == RARELY:
-            gc.set_threshold(*_usual)
-        _usual = None
+    now = gc.get_threshold()
+    if threads_recording:
+        if 0 < now[0] < RARELY:
+            _usual = now
+            gc.set_threshold(RARELY, *now[1:])
+    elif now[0] == RARELY and _usual is not None:
+        gc.set_threshold(*_usual)
 
 
 class _End:

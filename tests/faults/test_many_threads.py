@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 import tapec
 from tapec import programs
+from tapec.recording import Recording, recording_in
 from tests.faults.healthy import X, assert_healthy
 
 THREADS = 8
@@ -123,6 +125,32 @@ def test_no_gradient_is_lost() -> None:
             np.testing.assert_allclose(b.numpy(), 2 * (k + 1) * x.numpy(), rtol=1e-14)
 
     at_once(work)
+
+
+def test_the_collector_gets_its_pace_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread begins to record while another one that does looks at the pace."""
+    usual, look, begun = gc.get_threshold(), gc.get_threshold, threading.Event()
+    enough = threading.Event()
+
+    def other() -> None:
+        with recording_in(Recording()):
+            begun.set()
+            enough.wait(60)
+
+    thread = threading.Thread(target=other)
+
+    def looks() -> tuple[int, int, int]:
+        monkeypatch.undo()
+        thread.start()
+        assert begun.wait(60)
+        return look()
+
+    monkeypatch.setattr(gc, "get_threshold", looks)
+    with recording_in(Recording()):
+        assert gc.get_threshold()[0] > usual[0]
+    enough.set()
+    thread.join()
+    assert gc.get_threshold() == usual
 
 
 def test_one_thread_fails_while_others_call() -> None:
