@@ -84,26 +84,27 @@ class Recording:
 
     is_trace = False
     is_body = False
+    closed = False
+    scope = ""
+    step: Step | None = None
+    meta: Meta | None = None
+    flushes = 0
+    _uid = 0
     ranges: list[Any] | None = None
     inside: list[Inside] | None = None
 
     def __init__(self, stop: Any = None) -> None:
         self.values: list[Value] = []
         self.leaves: dict[Value, Any] = {}
-        self.scope = ""
         self.stop = stop
-        self.closed = False
         self.tapes: set[int] = set()
         self.holders: set[int] = set()
         self.reads: list[tuple[int, Any, Value]] = []
         self.looks: list[Look] = []
         self.home = state.__dict__
         self.lock = lock()
-        self.meta: Meta | None = None
-        self.plans = getattr(asked.get(), "plans", PLANS)
-        self.step: Step | None = None
-        self.flushes = 0
-        self._uid = 0
+        sizes = asked.get()
+        self.plans = PLANS if sizes is None else getattr(sizes, "plans", PLANS)
         self.leaf_by_id: dict[int, tuple[Any, Value]] = {}
         self._fresh: list[weakref.ref[Any]] = []
         self._known: dict[Value, weakref.ref[Any]] = {}
@@ -167,11 +168,17 @@ class Recording:
 
         What a pending tensor was computed from stays until its number is asked for.
         """
-        self._sort_out()
-        for ref in self._settled:
+        n = len(self._fresh)  # it may grow at the same time
+        pending: list[weakref.ref[Any]] = []
+        for ref in (*self._settled, *self._fresh[:n]):
             t = ref()
-            if t is not None and t.rec is self:
+            if t is None or t.rec is not self:
+                continue
+            if t.known is None:
+                pending.append(ref)
+            else:
                 t.rec = t.value = None
+        self._fresh[:n] = pending
         self._settled.clear()
         self._known.clear()
         self.leaf_by_id.clear()
