@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tapec import primitive as _primitive
+from tapec.counterparts import counterpart
 from tapec.errors import UnsupportedError, at
 from tapec.ops import arithmetic as ar
 from tapec.ops import logic as lo
@@ -230,7 +231,8 @@ class Operators:
         return complex(_look(self, "complex(x)", "x + 0j"))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
-        array = _look(self, "np.array(x)", "np.stack or tapec.numpy.array")
+        remedy = counterpart() or "np.stack or tapec.numpy.array"
+        array = _look(self, "np.array(x)", remedy)
         return np.array(array, dtype=dtype, copy=True if copy is None else copy)
 
     def __repr__(self) -> str:

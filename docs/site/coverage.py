@@ -58,8 +58,17 @@ def covered(module: ModuleType) -> Iterator[Row]:
         run = implementation(module, name, original)
         if run is None:
             continue
-        found = probe(f"{module.__name__}.{name}", run)
-        yield Row(name, found, notes(found, original, run))
+        for full, call in parts(name, run):
+            found = probe(f"{module.__name__}.{full}", call)
+            yield Row(full, found, notes(found, original, call))
+
+
+def parts(name: str, run: Any) -> list[tuple[str, Callable[..., Any]]]:
+    """The function; of a distribution its methods."""
+    if callable(run):
+        return [(name, run)]
+    methods = [m for m in dir(run) if m[0].islower()]
+    return [(f"{name}.{method}", getattr(run, method)) for method in methods]
 
 
 def functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
