@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from unittest import mock
 
 from tapec.native import accumulate, cache, split
-from tapec.passes import tile_plan
+from tapec.passes import enclose, tile_batches, tile_plan
 from tests.fuzz.bodies import used
 from tests.fuzz.checks import CHECKS, SKIP, Wrong
 from tests.fuzz.grow import Case, grow
@@ -74,11 +74,12 @@ def eager(active: bool = True):
     if not active:
         yield
         return
-    split.split_of.cache_clear()
+    forget()
     with contextlib.ExitStack() as stack:
         for module, numbers in (
             (tile_plan, {"SAVED": -(1 << 60), "LEAST": 2, "LARGE": -1, "FEWEST": 2,
                          "MOST": 2}),
+            (tile_batches, {"FULL": -1, "LEAST": 0}),
             (split, {"WORTH": 0, "LEAST": 1e-9, "SMALLER": 1e-9, "BLOCK": 2}),
             (accumulate, {"BLOCK": 2}),
             (cache, {"_known": type(cache._known)()}),
@@ -86,7 +87,13 @@ def eager(active: bool = True):
             stack.enter_context(mock.patch.multiple(module, **numbers))
         stack.enter_context(mock.patch.dict("os.environ", {"TAPEC_CACHE_DIR": "0"}))
         yield
+    forget()
+
+
+def forget():
+    """What was decided with other thresholds."""
     split.split_of.cache_clear()
+    enclose._prepared_tile.cache_clear()
 
 
 def run(seed: int, tally: Tally, checks=tuple(CHECKS), seconds: float = 60.0):
