@@ -65,7 +65,8 @@ def test_passes_and_cache():
     )
     assert re.search(r"tapec\.passes: recorded fn=<lambda> ops=\d+ ms=", text)
     assert re.search(
-        r"tapec\.passes: llvm text=\d+ optimized_ms=\S+ code_ms=\S+ bytes=\d+", text
+        r"tapec\.passes: llvm effort=\w+ text=\d+ optimized_ms=\S+ code_ms=\S+ ",
+        text,
     )
     assert re.search(r"tapec\.passes: native fn=<lambda> steps=1 ms=", text)
     assert re.search(r"tapec\.cache: miss program=tape ops=\d+", text)

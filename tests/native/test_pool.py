@@ -135,7 +135,7 @@ def test_small_kernels_stay_whole():
     f = tapec.jit(lambda x: np.sum(np.exp(x)))
     (kernel,) = tapec.inspect(f, LONG[:1000]).kernels
     assert kernel.chunks == 1
-    assert "_chunk" not in kernel.llvm
+    assert not kernel.code.shared
 
 
 def test_symbolic_extents_are_split_by_their_size():
