@@ -6,7 +6,6 @@ time. The parts are added as a tree: the result has the bits of a serial run.
 """
 
 import os
-import resource
 import sys
 import tempfile
 from functools import partial
@@ -47,6 +46,12 @@ def loss(w, shard):
 
 def peak():
     """The most memory that this process had, in MB."""
+    if sys.platform == "win32":
+        import psutil
+
+        return round(psutil.Process().memory_info().peak_wset / 1e6)
+    import resource
+
     unit = 1e6 if sys.platform == "darwin" else 1e3
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
 

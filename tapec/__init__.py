@@ -6,6 +6,7 @@ as text you can read.
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from tapec import checkout as _checkout  # noqa: F401  (before what it finds)
 from tapec import numpy as _numpy  # noqa: F401  (registers NumPy's functions)
 from tapec import random
 from tapec.branching import cond, switch

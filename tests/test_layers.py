@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up. A unit may import its own layer and those above it in this list.
 LAYERS = (
-    {"ir", "counterparts", "kept", "locks", "log", "settings"},
+    {"checkout", "counterparts", "ir", "kept", "locks", "log", "settings"},
     {"errors"},
     {"interpret"},  # runs the references, whatever they are
     {"primitive", "batching"},

@@ -67,6 +67,24 @@ def test_link(name):
     assert SETUPTOOLS["package-dir"][f"tapec.{name}"] == name
 
 
+def test_a_checkout_without_links(tmp_path):
+    unwanted = shutil.ignore_patterns("__pycache__", "passes", "viz")
+    shutil.copytree(ROOT / "tapec", tmp_path / "tapec", ignore=unwanted)
+    for name in ("passes", "viz"):
+        (tmp_path / "tapec" / name).write_text(f"../{name}")  # as Git leaves a link
+        unwanted = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=unwanted)
+    program = """if True:
+        import tapec
+        from tapec.passes import dce
+        from tapec.viz import dot
+        print(dce.__file__, dot.__file__, tapec.grad(lambda x: x ** 3)(2.0))
+    """
+    done = run("-c", program, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    dce, dot = tmp_path / "passes" / "dce.py", tmp_path / "viz" / "dot.py"
+    assert done.stdout.split() == [str(dce), str(dot), "12.0"]
+
+
 @pytest.mark.parametrize("name", ["passes", "viz"])
 def test_bare_name_is_refused(name):
     done = run("-c", f"import {name}", cwd=ROOT, check=False)

@@ -4,7 +4,6 @@ Each length runs in a process of its own, so the peak of memory is its own too.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -141,4 +140,6 @@ def peak():
     if status.exists():
         (line,) = (x for x in status.read_text().splitlines() if "VmHWM" in x)
         return int(line.split()[1]) / 1e3
+    import resource  # not on Windows
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS: bytes

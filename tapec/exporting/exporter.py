@@ -111,7 +111,7 @@ def export(
     fn = subject.optimized(target)
     code = _code(fn, name, target)
     symbols = undefined(code.code)
-    needs = needs_of(symbols, cpu)
+    needs = needs_of(symbols)
     given, results = subject.described(name)
     signature = Signature(
         name=name, function=str(getattr(fun, "__name__", name)), arguments=given,

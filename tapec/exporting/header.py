@@ -14,7 +14,7 @@ __all__ = ["header", "linked_with"]
 
 def linked_with(s: Signature) -> str:
     """The flags that link the object file, as text."""
-    return needs_of(s.symbols, s.cpu).flags
+    return needs_of(s.symbols).flags
 
 
 def header(s: Signature) -> str:
@@ -104,7 +104,7 @@ def _linking(s: Signature) -> str:
     flags = linked_with(s)
     if not flags:
         return "Link with: nothing but C's own library."
-    symbols = " ".join(needs_of(s.symbols, s.cpu).blas)
+    symbols = " ".join(needs_of(s.symbols).blas)
     return f"Link with: {flags}" + (
         f", for {symbols} (Fortran's names)." if symbols else "."
     )

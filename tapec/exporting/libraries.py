@@ -37,17 +37,12 @@ class Needs(NamedTuple):
         return " ".join(words)
 
 
-def needs_of(symbols: Sequence[str], cpu: str) -> Needs:
+def needs_of(symbols: Sequence[str]) -> Needs:
     """UnsupportedError for a symbol of no library that a C program has."""
     rest = [s for s in symbols if not C.fullmatch(s)]
     blas = tuple(s for s in rest if BLAS.fullmatch(s))
     math = tuple(s for s in rest if MATH.fullmatch(s))
     for symbol in rest:
-        if "hf" in symbol and symbol.startswith("__"):
-            raise UnsupportedError(
-                f"float16 does not convert in the instructions of cpu={cpu!r}: use "
-                "float32, or cpu='x86-64-v3'"
-            )
         if symbol not in (*blas, *math):
             raise UnsupportedError(f"the code calls {symbol}, which is in no C library")
     return Needs(blas, math)

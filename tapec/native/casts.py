@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from llvmlite import ir
 
-from tapec.native import platform
-from tapec.native.layout import ELEMENT, NoNative, real_dtype, register_type
+from tapec.native import halves, platform
+from tapec.native.layout import ELEMENT, real_dtype, register_type
 
 if TYPE_CHECKING:
     from tapec.native.scalars import Builder, Scalar
@@ -23,8 +23,6 @@ def cast(b: Builder, x: Scalar, dtype: np.dtype[Any]) -> Scalar:
     """`x` as `dtype`."""
     if x.dtype == dtype:
         return x
-    if HALF in (x.dtype, dtype) and not platform.has_half():
-        raise NoNative("f16 without conversion instructions")
     if dtype.kind == "c":
         part = real_dtype(dtype)
         return b.complex(cast(b, b.real(x), part), cast(b, b.imag(x), part))
@@ -79,12 +77,23 @@ def _resize(at: Any, value: Any, target: Any, *, signed: bool) -> Any:
 def _half(b: Builder, at: Any, x: Scalar, dtype: np.dtype[Any]) -> Scalar:
     """To and from f16 by way of f32, which is exact but for f64."""
     if x.dtype == HALF:
-        wide = b.make(FLOAT, x.depth, at.fpext(x.value, ELEMENT[FLOAT]))
-        return cast(b, wide, dtype)
+        return cast(b, b.make(FLOAT, x.depth, _widened(at, x.value)), dtype)
     if x.dtype == np.dtype(np.float64):
         x = _round_to_odd(b, at, x)
     x = cast(b, x, FLOAT)
-    return b.make(HALF, x.depth, at.fptrunc(x.value, ELEMENT[HALF]))
+    return b.make(HALF, x.depth, _narrowed(at, x.value))
+
+
+def _widened(at: Any, x: Any) -> Any:
+    if platform.has_half():
+        return at.fpext(x, ELEMENT[FLOAT])
+    return halves.widened(at, x)
+
+
+def _narrowed(at: Any, x: Any) -> Any:
+    if platform.has_half():
+        return at.fptrunc(x, ELEMENT[HALF])
+    return halves.narrowed(at, x)
 
 
 def _round_to_odd(b: Builder, at: Any, x: Scalar) -> Scalar:

@@ -57,6 +57,8 @@ def binary(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:
 
 
 def _compare(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:
+    if x.dtype == HALF:
+        x, y = b.cast(x, FLOAT), b.cast(y, FLOAT)
     at, depth = b.at(x, y)
     if x.kind == "f":
         make = at.fcmp_unordered if symbol == "!=" else at.fcmp_ordered

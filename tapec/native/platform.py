@@ -8,6 +8,7 @@ import platform
 import struct
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -129,8 +130,8 @@ def llvm_versions() -> tuple[Any, ...]:
 
 
 def has_half() -> bool:
-    """Whether f16 converts in hardware; the library routines may not be there."""
-    return _machine() in ("arm64", "aarch64") or "f16c" in cpu().has
+    """Whether instructions convert f16; LLVM's routines for it may not be there."""
+    return _machine() in ("arm64", "aarch64") or "f16c" in (elsewhere() or cpu()).has
 
 
 def _machine() -> str:
@@ -237,8 +238,8 @@ def clock_functions() -> dict[str, int]:
     return _functions(["clock_gettime", "pthread_self"])
 
 
-STEADY_CLOCK = 6 if sys.platform == "darwin" else 1
-"""The number of the clock that is never set."""
+STEADY_CLOCK = int(getattr(time, "CLOCK_MONOTONIC", 0))
+"""The number of the clock that is never set, where there are `clock_functions`."""
 
 
 def _functions(names: list[str]) -> dict[str, int]:
@@ -255,4 +256,6 @@ def _functions(names: list[str]) -> dict[str, int]:
 
 def huge_pages() -> int:
     """The advice to use huge pages for some memory, a number; 0: there is none."""
-    return 14 if sys.platform == "linux" else 0
+    import mmap
+
+    return int(getattr(mmap, "MADV_HUGEPAGE", 0))

@@ -122,9 +122,11 @@ class Builder:
 
     def negative(self, x: Scalar) -> Scalar:
         """-x."""
-        at, depth = self.at(x)
         if x.kind == "b":
             raise NoNative("-bool")
+        if x.dtype == HALF:
+            return self.floating(self.bits(x) ^ -0x8000)
+        at, depth = self.at(x)
         negate = at.neg if x.kind in "iu" else at.fneg
         return self.make(x.dtype, depth, *[negate(part) for part in x.parts])
 

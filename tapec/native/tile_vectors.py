@@ -191,7 +191,9 @@ class Vectors:
         self.at.store(self.fused(x, y, self.held(cell)), cell)
 
     def fused(self, x: Any, y: Any, z: Any) -> Any:
-        """x * y + z, rounded once."""
+        """x * y + z, rounded once where that is an instruction."""
+        if not platform.has_fma():
+            return self.at.fadd(self.at.fmul(x, y), z)
         return self.called(f"fma.{self.suffix}", self.vector, [x, y, z])
 
     def filled(self, x: Any, kind: Any = None) -> Any:

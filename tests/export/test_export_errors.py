@@ -124,22 +124,10 @@ def test_an_option_without_a_form_in_c(tmp_path):
     refused(tmp_path, UnsupportedError, "lambda x: f", f, 1.0, np.sin)
 
 
-def test_half_precision_needs_the_instructions(tmp_path):
-    from tapec.native import platform
-
-    if not platform.has_half() or not platform.cpu().has:
-        pytest.skip("half precision runs in Python here")
-    x = np.ones(3, np.float16)
-    refused(
-        tmp_path, UnsupportedError, "float16 does not convert", lambda x: x * 2, x,
-        cpu="generic",
-    )  # fmt: skip
-
-
 def test_symbols_of_no_library():
     with pytest.raises(UnsupportedError, match="calls PyErr_Occurred"):
-        libraries.needs_of(["memcpy", "PyErr_Occurred"], "host")
-    needs = libraries.needs_of(["memcpy", "zgemm_", "floorf", "fma"], "host")
+        libraries.needs_of(["memcpy", "PyErr_Occurred"])
+    needs = libraries.needs_of(["memcpy", "zgemm_", "floorf", "fma"])
     assert needs == (("zgemm_",), ("floorf", "fma"))
     assert needs.flags == "-lopenblas (or -lblas) -lm"
 

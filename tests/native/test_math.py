@@ -16,6 +16,7 @@ import pytest
 import scipy.special
 from llvmlite import ir
 
+from tapec.native.compiler import target_machine
 from tapec.native.math import ARITY, NAMES, call, define
 
 llvm.initialize_native_target()
@@ -91,9 +92,7 @@ def _log_of_sum(x: mpmath.mpf, y: mpmath.mpf, base: mpmath.mpf) -> mpmath.mpf:
 
 @functools.cache
 def machine() -> llvm.TargetMachine:
-    cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(opt=3, cpu=cpu, features=features, jit=True)
+    return target_machine(opt=3)
 
 
 @functools.cache
@@ -282,8 +281,6 @@ def test_exact_powers(name: str, base: int) -> None:
 
 @EACH
 def test_loops_are_vectorized(name: str) -> None:
-    if "fma" not in llvm.get_host_cpu_features().flatten().replace("-fma", ""):
-        pytest.skip("without a fused multiply-add there is a call for each")
     text = optimized(name, np.float64)
     kernel = text[text.index("define void @kernel.") :]
     kernel = kernel[: kernel.index("\n}")]

@@ -9,7 +9,7 @@ from .constants import LN2
 from .exponential import EXP, PER_LN2, exp, nearest, scaled
 from .pair import Pair, exact_product, ordered_sum, product, quotient
 from .polynomial import polynomial
-from .scalar import Num, at_most, fma, where
+from .scalar import Num, at_most, fma, muladd, where
 
 SPLIT = 0.9
 # From here on erf rounds to 1.
@@ -88,8 +88,8 @@ def erf(x: Num) -> Num:
     error of the square is small beside 1.
     """
     size = at_most(abs(x), ERF_MOST[x.format.name])
-    small = fma(size, polynomial(size * size, ERF_SMALL), size)
-    large = fma(-polynomial(size, ERF_LARGE), exp(-(x * x)), 1.0)
+    small = muladd(size, polynomial(size * size, ERF_SMALL), size)
+    large = muladd(-polynomial(size, ERF_LARGE), exp(-(x * x)), 1.0)
     return where(size < SPLIT, small, large).with_sign_of(x)
 
 
@@ -146,7 +146,7 @@ def erfc(x: Num) -> Num:
     """1 - erf(x), accurate where it is small."""
     square = x * x
     hi = 1.0 - x
-    small = hi + fma(-x, polynomial(square, ERF_SMALL), (1.0 - hi) - x)
+    small = hi + muladd(-x, polynomial(square, ERF_SMALL), (1.0 - hi) - x)
     tail = _erfc_tail(at_most(abs(x), ERFC_MOST[x.format.name]))
     large = where(x < 0.0, 2.0 - tail, tail)
     return where(abs(x) < 0.5, small, large)
@@ -158,12 +158,12 @@ def _erfc_tail(x: Num) -> Num:
     t = (x - center) / (x + center)
     divisor = ordered_sum(x * 2.0, 1.0)
     first, rest = ERFC_FIRST[x.format.name]
-    dividend = ordered_sum(x.constant(first), fma(t, polynomial(t, ERFC), rest))
+    dividend = ordered_sum(x.constant(first), muladd(t, polynomial(t, ERFC), rest))
     factor = quotient(dividend, divisor)
     square = exact_product(x, x)
     hi, lo = LN2[x.format.name]
     n = nearest(-square.hi, PER_LN2)
-    r = fma(-n.number, lo, fma(-n.number, hi, -square.hi))
-    power = ordered_sum(x.constant(1.0), fma(r * r, polynomial(r, EXP), r))
+    r = muladd(-n.number, lo, fma(-n.number, hi, -square.hi))
+    power = ordered_sum(x.constant(1.0), muladd(r * r, polynomial(r, EXP), r))
     total = product(Pair(power.hi, power.lo - square.lo * power.hi), factor).total()
     return scaled(total, n)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .constants import LN2
 from .pair import Pair, ordered_sum
 from .polynomial import polynomial
-from .scalar import Bits, Num, at_least, at_most, fma, where
+from .scalar import Bits, Num, at_least, at_most, fma, muladd, where
 
 # Rounded to either format, near enough to find n.
 PER_LN2 = 1.4426950408889634
@@ -81,7 +81,7 @@ class Nearest:
 
 def nearest(x: Num, factor: float = 1.0) -> Nearest:
     """The integer nearest to x * factor, which must be far below 2**fraction_bits."""
-    shifted = fma(x, factor, x.format.rounder)
+    shifted = muladd(x, factor, x.format.rounder)
     return Nearest(shifted - x.format.rounder, shifted.as_bits())
 
 
@@ -119,8 +119,8 @@ def exp_parts(x: Num) -> tuple[Pair, Nearest]:
     name = x.format.name
     x = at_least(at_most(x, EXP_MOST[name]), EXP_LEAST[name])
     n = nearest(x, PER_LN2)
-    r = fma(-n.number, LN2[name][1], fma(-n.number, LN2[name][0], x))
-    return ordered_sum(x.constant(1.0), fma(r * r, polynomial(r, EXP), r)), n
+    r = muladd(-n.number, LN2[name][1], fma(-n.number, LN2[name][0], x))
+    return ordered_sum(x.constant(1.0), muladd(r * r, polynomial(r, EXP), r)), n
 
 
 # (2**r - 1 - r ln(2)) / r**2 on |r| <= 1/2: error in 2**r 2**-60, 2**-29.
@@ -161,7 +161,7 @@ def exp2_parts(x: Num) -> tuple[Pair, Nearest]:
     x = at_least(at_most(x, EXP2_MOST[name]), EXP2_LEAST[name])
     n = nearest(x)
     r = x - n.number
-    rest = fma(r, LN2[name][0], r * r * polynomial(r, EXP2))
+    rest = muladd(r, LN2[name][0], r * r * polynomial(r, EXP2))
     return ordered_sum(x.constant(1.0), rest), n
 
 
@@ -183,10 +183,10 @@ def shifted_exponential(x: Num, n: Num, exponent: Num, shift: float) -> Pair:
     """
     name = x.format.name
     rest = fma(-n, LN2[name][0], x)
-    r = fma(-n, LN2[name][1], rest)
-    r_lo = fma(-n, LN2[name][1], rest - r)
+    r = muladd(-n, LN2[name][1], rest)
+    r_lo = muladd(-n, LN2[name][1], rest - r)
     square = r * r
-    tail = fma(square * r, polynomial(r, EXPM1), fma(square, 0.5, r_lo))
+    tail = muladd(square * r, polynomial(r, EXPM1), muladd(square, 0.5, r_lo))
     scale = power_of_two(exponent)
     head = ordered_sum(scale - shift, scale * r)
-    return Pair(head.hi, fma(scale, tail, head.lo))
+    return Pair(head.hi, muladd(scale, tail, head.lo))

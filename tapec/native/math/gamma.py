@@ -13,7 +13,7 @@ from .constants import HALF_PI
 from .logarithm import log_pair
 from .pair import Pair, exact_product, exact_sum, normalized, ordered_sum, quotient
 from .polynomial import polynomial
-from .scalar import Num, at_most, fma, where
+from .scalar import Num, at_most, fma, muladd, where
 from .trigonometric import choose, reduced_cos, reduced_sin
 
 # log(gamma(2 + t)) / t on |t| <= 1/2: error 2**-57.6; the first
@@ -149,7 +149,7 @@ def _log_gamma(x: Num) -> Num:
     # A tiny x must not be lost beside 2: t is the argument less 2.
     t = x + (up - 2.0)
     near = _near_two(t)
-    shifted = where(above, x - 1.0, where(tiny, fma(x, x, x), where(below, x, one)))
+    shifted = where(above, x - 1.0, where(tiny, muladd(x, x, x), where(below, x, one)))
     logarithm = log_pair(where(is_large, x, shifted))
     signed = choose(below, Pair(-logarithm.hi, -logarithm.lo), logarithm)
     total = exact_sum(signed.hi, near.hi)
@@ -163,8 +163,8 @@ def _near_two(t: Num) -> Pair:
     tilt = exact_product(bend.hi, t)
     slope = _plus(LOG_GAMMA_FIRST, tilt.hi)
     near = exact_product(slope.hi, t)
-    lost = slope.lo + fma(bend.lo, t, tilt.lo)
-    return Pair(near.hi, fma(lost, t, near.lo))
+    lost = slope.lo + muladd(bend.lo, t, tilt.lo)
+    return Pair(near.hi, muladd(lost, t, near.lo))
 
 
 def _plus(constant: tuple[float, float], x: Num) -> Pair:
@@ -179,8 +179,10 @@ def _stirling(x: Num, logarithm: Pair) -> Num:
     less = x - 0.5
     term = exact_product(less, logarithm.hi)
     head = ordered_sum(term.hi, -x)
-    rest = fma(less, logarithm.lo, term.lo + head.lo)
-    rest = rest + fma(inverse, polynomial(inverse * inverse, STIRLING), HALF_LOG_2PI[1])
+    rest = muladd(less, logarithm.lo, term.lo + head.lo)
+    rest = rest + muladd(
+        inverse, polynomial(inverse * inverse, STIRLING), HALF_LOG_2PI[1]
+    )
     total = exact_sum(head.hi, x.constant(HALF_LOG_2PI[0]))
     moderate = total.hi + (total.lo + rest)
     return where(x < MOST, moderate, x * (logarithm.hi - 1.0))
@@ -194,7 +196,7 @@ def digamma(x: Num) -> Num:
     sine, cosine = _of_half_turns(size)
     ratio = quotient(cosine, sine)
     half = HALF_PI["f64"][0]
-    turned = fma(ratio.hi, 2.0 * half, ratio.lo * (2.0 * half))
+    turned = muladd(ratio.hi, 2.0 * half, ratio.lo * (2.0 * half))
     reflected = positive + (1.0 / size + turned)
     tiny = size < TINY
     reflected = where(tiny, 1.0 / size, reflected)
@@ -214,7 +216,7 @@ def _digamma(x: Num) -> Num:
     place = where(below, x + 1.0, x)
     t = place - 1.5
     first, second = DIGAMMA_FIRST
-    slope = first + fma(t, polynomial(t, DIGAMMA), second)
+    slope = first + muladd(t, polynomial(t, DIGAMMA), second)
     near = ((place - ROOT[0]) - ROOT[1]) * slope
     moderate = where(below, -inverse + (near - where(x < TINY, zero, lost)), near)
     return where(is_large, _digamma_large(x, inverse), moderate)
@@ -224,7 +226,7 @@ def _digamma_large(x: Num, inverse: Num) -> Num:
     """log(x) - 1/(2 x) - P(1/x**2) / x**2."""
     z = inverse * inverse
     logarithm = log_pair(x)
-    rest = fma(inverse, -0.5, logarithm.lo) - z * polynomial(z, DIGAMMA_LARGE)
+    rest = muladd(inverse, -0.5, logarithm.lo) - z * polynomial(z, DIGAMMA_LARGE)
     return where(x < math.inf, logarithm.hi + rest, x)
 
 
@@ -235,7 +237,7 @@ def _of_half_turns(x: Num) -> tuple[Pair, Pair]:
     rest = bounded - halves
     first, second, _ = HALF_PI["f64"]
     angle = exact_product(rest, rest.constant(2.0 * first))
-    r = Pair(angle.hi, fma(rest, 2.0 * second, angle.lo))
+    r = Pair(angle.hi, muladd(rest, 2.0 * second, angle.lo))
     sine, cosine = normalized(reduced_sin(r)), normalized(reduced_cos(r))
     even = halves.rint().equals(halves)
     negative = Pair(-sine.hi, -sine.lo)

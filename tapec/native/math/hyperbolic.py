@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .exponential import PER_LN2, exp, nearest, shifted_exponential
 from .pair import Pair, exact_sum, normalized, quotient, quotient_of
-from .scalar import Num, at_most, fma, where
+from .scalar import Num, at_most, muladd, where
 
 # From here on sinh and cosh are infinite, and tanh rounds to 1.
 SINH_MOST = {"f64": 710.5, "f32": 89.5}
@@ -24,7 +24,7 @@ def sinh(x: Num) -> Num:
     # Far up the quotient is 1/4, and no longer matters.
     small = Pair(at_most(q.hi, LARGE), q.lo)
     divisor = exact_sum(small.hi * 4.0, small.hi.constant(1.0))
-    part = quotient(small, Pair(divisor.hi, fma(q.lo, 4.0, divisor.lo)))
+    part = quotient(small, Pair(divisor.hi, muladd(q.lo, 4.0, divisor.lo)))
     result = (q.hi + (part.hi + (part.lo + q.lo))) * 2.0
     return where(size < SINH_LINEAR[name], size, result).with_sign_of(x)
 

@@ -7,7 +7,7 @@ import math
 from .constants import HALF_PI
 from .pair import Pair, exact_sum, quotient_of
 from .polynomial import polynomial
-from .scalar import Num, at_most, fma, where
+from .scalar import Num, at_most, muladd, where
 
 # (arctan(t) - t) / t**3 in z = t**2, |t| <= 1/2: relative error 2**-56.8, 2**-27.2.
 ARCTAN = {
@@ -118,7 +118,7 @@ def _angle(rise: Num, run: Num) -> Pair:
     lost = where(low | high, zero, total.lo)
     t = quotient_of(top, Pair(bottom, lost))
     z = t.hi * t.hi
-    rest = fma(t.hi * z, polynomial(z, ARCTAN), t.lo)
+    rest = muladd(t.hi * z, polynomial(z, ARCTAN), t.lo)
     base = where(low, zero, where(high, zero.constant(first), first / 2.0))
     base_lo = where(low, zero, where(high, zero.constant(second), second / 2.0))
     hi = base + t.hi
@@ -135,10 +135,10 @@ def arcsin(x: Num) -> Num:
     first, second, _ = HALF_PI[x.format.name]
     size = abs(x)
     small = size < 0.5
-    z = where(small, x * x, fma(size, -0.5, 0.5))
+    z = where(small, x * x, muladd(size, -0.5, 0.5))
     s = where(small, size, z.sqrt())
     rest = _arcsin_excess(s, z)
-    large = first - (2.0 * s + fma(rest, 2.0, -second))
+    large = first - (2.0 * s + muladd(rest, 2.0, -second))
     return where(small, s + rest, large).with_sign_of(x)
 
 
@@ -147,7 +147,7 @@ def arccos(x: Num) -> Num:
     first, second, _ = HALF_PI[x.format.name]
     size = abs(x)
     small = size < 0.5
-    z = where(small, x * x, fma(size, -0.5, 0.5))
+    z = where(small, x * x, muladd(size, -0.5, 0.5))
     s = where(small, x, z.sqrt())
     rest = _arcsin_excess(s, z)
     middle = first - (s + (rest - second))

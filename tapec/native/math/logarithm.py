@@ -14,7 +14,7 @@ from .constants import LN2, LOG2_E, LOG10_2, LOG10_E
 from .exponential import power_of_two
 from .pair import Pair, exact_product, exact_sum, ordered_sum
 from .polynomial import polynomial
-from .scalar import Num, Real, at_least, fma, where
+from .scalar import Num, Real, at_least, fma, muladd, where
 
 # The bits of sqrt(1/2), rounded down.
 SQRT_HALF = {"f64": 0x3FE6A09E667F3BCC, "f32": 0x3F3504F3}
@@ -100,7 +100,7 @@ def _split_pair(x: Pair) -> tuple[Num, Num]:
     parts = split(x.hi, subnormal=False)
     # Where the bound acts, the second part no longer counts.
     scale = power_of_two(at_least(-parts.exponent, -100.0))
-    return parts.exponent, fma(x.lo, scale, parts.fraction - 1.0)
+    return parts.exponent, muladd(x.lo, scale, parts.fraction - 1.0)
 
 
 def _natural(k: Num, f: Num) -> Num:
@@ -109,8 +109,8 @@ def _natural(k: Num, f: Num) -> Num:
     half_square = 0.5 * f * f
     s = f / (2.0 + f)
     z = s * s
-    rest = s * fma(z, polynomial(z, LOG), half_square)
-    tail = half_square - fma(k, LN2[name][1], rest)
+    rest = s * muladd(z, polynomial(z, LOG), half_square)
+    tail = half_square - muladd(k, LN2[name][1], rest)
     return fma(k, LN2[name][0], f - tail)
 
 
@@ -122,7 +122,7 @@ def _natural_pair(f: Num) -> Pair:
     z = s * s
     hi = f - half_square
     lost = fma(half, f, -half_square)
-    rest = fma(s, fma(z, polynomial(z, LOG), half_square), -lost)
+    rest = muladd(s, muladd(z, polynomial(z, LOG), half_square), -lost)
     return Pair(hi, ((f - hi) - half_square) + rest)
 
 
@@ -133,14 +133,14 @@ def log_pair(x: Num) -> Pair:
     fraction = _natural_pair(parts.fraction - 1.0)
     whole = exact_product(parts.exponent, x.constant(first))
     head = ordered_sum(whole.hi, fraction.hi)
-    lost = fma(parts.exponent, second, whole.lo)
+    lost = muladd(parts.exponent, second, whole.lo)
     return ordered_sum(head.hi, head.lo + (fraction.lo + lost))
 
 
 def _times(x: Pair, hi: float, lo: float) -> Pair:
     """x * (hi + lo)."""
     first = x.hi * hi
-    return Pair(first, fma(x.lo, hi, fma(x.hi, lo, fma(x.hi, hi, -first))))
+    return Pair(first, muladd(x.lo, hi, muladd(x.hi, lo, fma(x.hi, hi, -first))))
 
 
 def log2(x: Num) -> Num:
@@ -158,7 +158,7 @@ def log10(x: Num) -> Num:
     fraction = _times(_natural_pair(parts.fraction - 1.0), *LOG10_E[name])
     hi, lo = LOG10_2[name]
     head = ordered_sum(parts.exponent * hi, fraction.hi)
-    tail = fma(parts.exponent, lo, head.lo + fraction.lo)
+    tail = muladd(parts.exponent, lo, head.lo + fraction.lo)
     return limits(x, head.hi + tail)
 
 

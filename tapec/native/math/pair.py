@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .scalar import Num, Real, fma
+from .scalar import Num, Real, fma, muladd
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def product(x: Pair, y: Pair) -> Pair:
     """x * y to about twice the precision, not normalized."""
     hi = x.hi * y.hi
     lo = fma(x.hi, y.hi, -hi)
-    return Pair(hi, fma(x.lo, y.hi, fma(x.hi, y.lo, lo)))
+    return Pair(hi, muladd(x.lo, y.hi, muladd(x.hi, y.lo, lo)))
 
 
 def quotient(x: Pair, y: Pair) -> Pair:
     """x / y to about twice the precision, not normalized."""
     inverse = 1.0 / y.hi
     hi = x.hi * inverse
-    rest = fma(-hi, y.hi, x.hi) + fma(-hi, y.lo, x.lo)
+    rest = fma(-hi, y.hi, x.hi) + muladd(-hi, y.lo, x.lo)
     return Pair(hi, rest * inverse)
 
 
@@ -67,5 +67,5 @@ def quotient_of(x: Num, y: Pair) -> Pair:
     """x / y to about twice the precision, not normalized."""
     inverse = 1.0 / y.hi
     hi = x * inverse
-    rest = fma(-hi, y.lo, fma(-hi, y.hi, x))
+    rest = muladd(-hi, y.lo, fma(-hi, y.hi, x))
     return Pair(hi, rest * inverse)

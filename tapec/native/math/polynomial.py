@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from .scalar import Num, Real, fma
+from .scalar import Num, Real, muladd
 
 Coefficients: TypeAlias = Sequence[str]
 """Ascending powers, as hexadecimal floats: what is written is what is used."""
@@ -44,11 +44,11 @@ def even_odd(x: Num, terms: Sequence[Real]) -> Real:
     square = x * x if len(level) > 1 else x
     total = level[-1]
     for term in level[-2::-1]:
-        total = fma(square, total, term)
+        total = muladd(square, total, term)
     return total
 
 
 def _paired(x: Num, terms: Sequence[Real]) -> list[Real]:
     """terms[0] + terms[1] x, terms[2] + terms[3] x, ..."""
-    pairs = [fma(x, b, a) for a, b in zip(terms[::2], terms[1::2], strict=False)]
+    pairs = [muladd(x, b, a) for a, b in zip(terms[::2], terms[1::2], strict=False)]
     return [*pairs, terms[-1]] if len(terms) % 2 else [*pairs]

@@ -9,7 +9,7 @@ from .exponential import EXP2, nearest, power_of_two, scaled
 from .logarithm import split
 from .pair import Pair, ordered_sum, product, quotient_of
 from .polynomial import evaluate, polynomial
-from .scalar import F32, Flag, Num, at_least, at_most, fma, where
+from .scalar import F32, Flag, Num, at_least, at_most, fma, muladd, where
 
 # log2((1 + s) / (1 - s)) = s (FIRST + z (THIRD + z P(z))) in z = s**2 <= 0.0295:
 # relative error 2**-65.
@@ -83,7 +83,7 @@ def _of_floats(x: Num, y: Num, undefined: Flag) -> Num:
     """|x|**y for a float x and a finite y, in double precision."""
     parts = split(abs(x).widen(), subnormal=False)
     s = (parts.fraction - 1.0) / (parts.fraction + 1.0)
-    logarithm = fma(s, polynomial(s * s, SHORT), parts.exponent)
+    logarithm = muladd(s, polynomial(s * s, SHORT), parts.exponent)
     exponent = y * _at_limits(x, logarithm, undefined)
     bounded = at_least(at_most(exponent, FLOAT_MOST), -FLOAT_MOST)
     n = nearest(bounded).number
@@ -117,7 +117,7 @@ def _log2(x: Num) -> Pair:
 def _times(logarithm: Pair, y: Num) -> Pair:
     """The product, its first part kept within EXPONENT_MOST."""
     hi = y * logarithm.hi
-    lo = fma(y, logarithm.lo, fma(y, logarithm.hi, -hi))
+    lo = muladd(y, logarithm.lo, fma(y, logarithm.hi, -hi))
     ordinary = abs(hi) < EXPONENT_MOST
     bounded = at_least(at_most(hi, EXPONENT_MOST), -EXPONENT_MOST)
     return Pair(bounded, where(ordinary, lo, 0.0))
@@ -127,5 +127,5 @@ def _exp2(x: Pair) -> Num:
     """2**x."""
     n = nearest(x.hi)
     r = (x.hi - n.number) + x.lo
-    fraction = fma(r, LN2["f64"][0], r * r * polynomial(r, EXP2))
+    fraction = muladd(r, LN2["f64"][0], r * r * polynomial(r, EXP2))
     return scaled(1.0 + fraction, n)

@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
+from tapec.native import platform
+
 Real: TypeAlias = "Num | float"
 Whole: TypeAlias = "Bits | int"
 
@@ -247,8 +249,42 @@ class Num:
 
 
 def fma(x: Num, y: Real, z: Real) -> Num:
-    """x * y + z, rounded once."""
-    return x.intrinsic("llvm.fma", x.coerce(y), x.coerce(z))
+    """x * y + z, rounded once; the error of a product, and where terms cancel."""
+    y, z = x.coerce(y), x.coerce(z)
+    if platform.has_fma():
+        return x.intrinsic("llvm.fma", y, z)
+    if x.format.name == F32.name:
+        return (x.widen() * y.widen() + z.widen()).narrow(x.format)
+    return _sum_of_parts(x, y, z)
+
+
+def muladd(x: Num, y: Real, z: Real) -> Num:
+    """x * y + z, rounded once or twice: the faster."""
+    if platform.has_fma():
+        return x.intrinsic("llvm.fma", x.coerce(y), x.coerce(z))
+    return x * y + z
+
+
+def _sum_of_parts(x: Num, y: Num, z: Num) -> Num:
+    """x * y + z from Dekker's exact product and Knuth's exact sum.
+
+    Off from what is rounded once by no more than a neighbour, and not at all where the
+    exact result is a float. Infinite and undefined ones are those of x * y + z.
+    """
+    product = x * y
+    (x_hi, x_lo), (y_hi, y_lo) = _halves(x), _halves(y)
+    lost = ((x_hi * y_hi - product) + x_hi * y_lo + x_lo * y_hi) + x_lo * y_lo
+    total = product + z
+    added = total - product
+    rest = (product - (total - added)) + (z - added)
+    result = total + (rest + lost)
+    return where(result.is_nan(), total, result)
+
+
+def _halves(x: Num) -> tuple[Num, Num]:
+    """A double as the sum of two numbers of 26 bits, whose products are exact."""
+    hi = ((x.as_bits() + (1 << 26)) & -(1 << 27)).as_num()
+    return hi, x - hi
 
 
 def where(flag: Flag, yes: Num, no: Real) -> Num:

@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from .functions import define
 from .polynomial import polynomial
-from .scalar import SERIAL, Num, fma, where
+from .scalar import SERIAL, Num, muladd, where
 from .trigonometric import COS, SIN
 
 __all__ = ["SHORT", "call_short"]
@@ -29,7 +29,7 @@ def _cos(x: Num) -> Num:
     z = x * x
     half = z * 0.5
     hi = 1.0 - half
-    return hi + fma(z * z, polynomial(z, COS), (1.0 - hi) - half)
+    return hi + muladd(z * z, polynomial(z, COS), (1.0 - hi) - half)
 
 
 SHORT: dict[str, Callable[[Num], Num]] = {"sin": _sin, "cos": _cos}

@@ -13,7 +13,7 @@ from .exponential import Nearest, exp2_parts, exp_parts, power_of_two, scaled
 from .logarithm import log2_of_pair, log_of_pair, split
 from .pair import Pair, exact_sum, ordered_sum
 from .polynomial import polynomial
-from .scalar import Num, fma, where
+from .scalar import Num, fma, muladd, where
 
 # Powers of two that bring squares of very great and very small numbers into range.
 HYPOT_ABOVE, HYPOT_BELOW = 2.0**510, 2.0**-460
@@ -65,7 +65,7 @@ def _greater_and_total(
     fraction, n = power(distance)
     ratio = scaled(fraction.hi, n)
     total = ordered_sum(x.constant(1.0), ratio)
-    rest = fma(ratio, lost * slope, scaled(fraction.lo, n))
+    rest = muladd(ratio, lost * slope, scaled(fraction.lo, n))
     return greater, Pair(total.hi, total.lo + rest)
 
 
@@ -89,14 +89,14 @@ def hypot(x: Num, y: Num) -> Num:
 
 def _root_of_squares(big: Num, small: Num) -> Num:
     """sqrt(big**2 + small**2) where no square overflows."""
-    return fma(big, big, small * small).sqrt()
+    return muladd(big, big, small * small).sqrt()
 
 
 def cbrt(x: Num) -> Num:
     """Cube root: a polynomial and one step of Halley's method."""
     parts = split(abs(x))
     third = ((parts.exponent - 1.0) * (1.0 / 3.0)).rint()
-    left = fma(third, -3.0, parts.exponent)
+    left = muladd(third, -3.0, parts.exponent)
     m = parts.fraction
     one = x.constant(1.0)
     is_one, is_two = left > 0.5, left > 1.5
@@ -107,9 +107,9 @@ def cbrt(x: Num) -> Num:
     guess = polynomial(m, CBRT) * factor
     square = guess * guess
     lost = fma(guess, guess, -square)
-    rest = fma(-lost, guess, fma(-square, guess, cube))
-    divisor = fma(square * guess, 2.0, cube)
-    root = fma(guess, rest / divisor, guess)
+    rest = muladd(-lost, guess, fma(-square, guess, cube))
+    divisor = muladd(square * guess, 2.0, cube)
+    root = muladd(guess, rest / divisor, guess)
     result = (root * power_of_two(third)).with_sign_of(x)
     ordinary = (abs(x) > 0.0) & (abs(x) < math.inf)
     return where(ordinary, result, x)

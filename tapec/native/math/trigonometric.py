@@ -11,7 +11,7 @@ from .exponential import Nearest, nearest
 from .large import with_large
 from .pair import Pair, normalized, quotient
 from .polynomial import polynomial
-from .scalar import Bits, Flag, Num, fma, where
+from .scalar import Bits, Flag, Num, fma, muladd, where
 
 TWO_OVER_PI = 0.6366197723675814
 # (sin(r) - r) / r**3 in z = r**2, |r| <= pi/4: relative error 2**-56.7, 2**-27.2.
@@ -61,14 +61,14 @@ def reduced(x: Num) -> tuple[Nearest, Pair]:
     product = n.number * second
     hi = rest - product
     lo = ((rest - hi) - product) - fma(n.number, second, -product)
-    return n, Pair(hi, fma(-n.number, third, lo))
+    return n, Pair(hi, muladd(-n.number, third, lo))
 
 
 def reduced_sin(r: Pair) -> Pair:
     """sin(r), |r| <= pi/4; the second part is not small."""
     z = r.hi * r.hi
-    slope = fma(z, -0.5, 1.0)
-    return Pair(r.hi, fma(z * r.hi, polynomial(z, SIN), r.lo * slope))
+    slope = muladd(z, -0.5, 1.0)
+    return Pair(r.hi, muladd(z * r.hi, polynomial(z, SIN), r.lo * slope))
 
 
 def reduced_cos(r: Pair) -> Pair:
@@ -77,7 +77,7 @@ def reduced_cos(r: Pair) -> Pair:
     half = z * 0.5
     hi = 1.0 - half
     lost = (1.0 - hi) - half
-    return Pair(hi, fma(z * z, polynomial(z, COS), fma(-r.hi, r.lo, lost)))
+    return Pair(hi, muladd(z * z, polynomial(z, COS), muladd(-r.hi, r.lo, lost)))
 
 
 def sin_of_parts(n: Bits, r: Pair) -> Num:
