@@ -120,18 +120,9 @@ def followed(
             if not here and rec.origin(near + 2) != call.origin:
                 continue
             if not call.sources or again(rec, call.sources, args):
-                return _repeated(rec, call)
-    return None
-
-
-def _first_user(frame: Any) -> Any:
-    """The frame, or the nearest around it that is not the library's."""
-    while frame is not None and is_library(frame.f_globals):
-        frame = frame.f_back
-    return frame
-
-
-def _repeated(rec: Recording, call: Call) -> Tensor:
+                break
+    else:
+        return None
     rec.step = call.end
     rec._uid = call.position
     rec.values += call.recorded
@@ -142,6 +133,13 @@ def _repeated(rec: Recording, call: Call) -> Tensor:
     out.known = None
     rec._fresh.append(_ref(out))
     return out
+
+
+def _first_user(frame: Any) -> Any:
+    """The frame, or the nearest around it that is not the library's."""
+    while frame is not None and is_library(frame.f_globals):
+        frame = frame.f_back
+    return frame
 
 
 def _same_options(given: dict[str, Any], known: dict[str, Any]) -> bool:

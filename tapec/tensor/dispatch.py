@@ -103,18 +103,19 @@ def _noted(
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kw: Any) -> Any:
     """`__array_function__` of tensors and variables: NumPy's functions but ufuncs."""
+    rec = state.recording
+    if rec is not None and rec.step is not None:
+        out = followed(rec, func, args, kw, 2)
+        if out is not None:
+            return out
     implementation = FUNCTIONS.get(func)
     if implementation is None:
         name = f"{func.__module__}.{func.__name__}"
         raise _unsupported(f"{name} has no form on tensors", name)
-    rec = state.recording
     if rec is None:
         return implementation(*args, **kw)
     if rec.step is None:
         return called(rec, implementation, func, args, kw)
-    out = followed(rec, func, args, kw, 2)
-    if out is not None:
-        return out
     if func is GETITEM:
         reading = not isinstance(args[1], (np.ndarray, Operators))
         return _noted(rec, implementation, func, args, kw, reading)
