@@ -1,4 +1,4 @@
-"""The gamma function and its relatives, on the host."""
+"""The gamma function and its relatives, most of them on the host."""
 
 from __future__ import annotations
 
@@ -64,12 +64,18 @@ gamma = special_function(
 rgamma = special_function(
     sp.rgamma, "1 / gamma(x).", _rgamma_d, domain=(ABOVE,), dtypes="df"
 )
-gammaln = special_function(sp.gammaln, "log |gamma(x)|.", _gammaln_d, domain=(ABOVE,))
+gammaln = special_function(
+    sp.gammaln, "log |gamma(x)|.", _gammaln_d, domain=(ABOVE,), lower="gammaln"
+)
 loggamma = special_function(
     sp.loggamma, "The principal branch of log(gamma(x)).", _gammaln_d, domain=(ABOVE,)
 )
 digamma = special_function(
-    sp.psi, "The derivative of log(gamma(x)).", _digamma_d, domain=(ABOVE,)
+    sp.psi,
+    "The derivative of log(gamma(x)).",
+    _digamma_d,
+    domain=(ABOVE,),
+    lower="digamma",
 )
 gammasgn = special_function(
     sp.gammasgn, "The sign of the gamma function.", None, domain=(ABOVE,)

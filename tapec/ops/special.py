@@ -47,6 +47,7 @@ __all__ = [
 ANY = (-3.0, 3.0)
 ABOVE = (0.5, 3.0)
 UNIT = (0.1, 0.9)
+HALF_ROOT_2 = 0.7071067811865476
 ROOT_PI = float(np.sqrt(np.pi))
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))
 LOG10 = float(np.log(10.0))
@@ -58,16 +59,19 @@ def special_function(
     *derivatives: Callable[..., Any] | None,
     domain: tuple[tuple[float, float], ...] = (ANY,),
     dtypes: str = "df",
-    native: bool = False,
+    lower: Callable[..., Any] | str | None = None,
 ) -> Primitive:
-    """A primitive with the ufunc's name; one derivative (or None) per operand."""
-    name = ufunc.__name__
+    """A primitive with the ufunc's name; one derivative (or None) per operand.
+
+    lower: how it becomes native code, or the function of `native.math` that it is.
+    """
+    emit = (lambda b, *xs: b.math(lower, *xs)) if isinstance(lower, str) else lower
     return elementwise(
-        name=name,
+        name=ufunc.__name__,
         doc=doc,
         reference=ufunc,
         vjp=derivatives,
-        lower=(lambda b, *xs: b.math(name, *xs)) if native else None,
+        lower=emit,
         domain=domain,
         dtypes=dtypes,
     )
@@ -117,9 +121,9 @@ def _erfcinv_d(ct: Any, out: Any, x: Any) -> Any:
     return -(ct * (ROOT_PI / 2.0 * np.exp(out * out)))
 
 
-erf = special_function(sp.erf, "The error function.", _erf_d, dtypes="dfD", native=True)
+erf = special_function(sp.erf, "The error function.", _erf_d, dtypes="dfD", lower="erf")
 erfc = special_function(
-    sp.erfc, "1 - erf(x), exact for large x.", _erfc_d, dtypes="dfD", native=True
+    sp.erfc, "1 - erf(x), exact for large x.", _erfc_d, dtypes="dfD", lower="erfc"
 )
 erfcx = special_function(sp.erfcx, "exp(x ** 2) * erfc(x).", _erfcx_d, dtypes="dfD")
 erfi = special_function(
@@ -145,7 +149,13 @@ def _log_ndtr_d(ct: Any, out: Any, x: Any) -> Any:
     return ct * conj(np.exp(-0.5 * x * x - out) / ROOT_2PI)
 
 
-ndtr = special_function(sp.ndtr, "The standard normal distribution.", _ndtr_d)
+def _ndtr_lower(b: Any, x: Any) -> Any:
+    return b.math("erfc", x * -HALF_ROOT_2) * 0.5
+
+
+ndtr = special_function(
+    sp.ndtr, "The standard normal distribution.", _ndtr_d, lower=_ndtr_lower
+)
 log_ndtr = special_function(sp.log_ndtr, "log(ndtr(x)) without underflow.", _log_ndtr_d)
 
 
@@ -165,10 +175,29 @@ def _logit_d(ct: Any, out: Any, x: Any) -> Any:
 
 
 expit = special_function(
-    sp.expit, "The logistic function 1 / (1 + exp(-x)).", _expit_d, native=True
+    sp.expit, "The logistic function 1 / (1 + exp(-x)).", _expit_d, lower="expit"
 )
-log_expit = special_function(sp.log_expit, "log(expit(x)).", _log_expit_d)
-logit = special_function(sp.logit, "log(x / (1 - x)).", _logit_d, domain=(UNIT,))
+
+
+def _log_expit_lower(b: Any, x: Any) -> Any:
+    small = b.math("exp", -b.intrinsic("fabs", x))
+    return b.minimum(x, b.const(0.0, like=x)) - b.math("log1p", small)
+
+
+def _logit_lower(b: Any, x: Any) -> Any:
+    """Accurate around 1/2, where it is 0: there x - 1/2 is exact."""
+    twice = (x - 0.5) * 2.0
+    middle = b.math("log1p", twice) - b.math("log1p", -twice)
+    near = b.intrinsic("fabs", twice) < 0.3
+    return b.where(near, middle, b.math("log", x / (1.0 - x)))
+
+
+log_expit = special_function(
+    sp.log_expit, "log(expit(x)).", _log_expit_d, lower=_log_expit_lower
+)
+logit = special_function(
+    sp.logit, "log(x / (1 - x)).", _logit_d, domain=(UNIT,), lower=_logit_lower
+)
 
 
 # --- entropy ------------------------------------------------------------------
@@ -215,16 +244,37 @@ def _kl_div_dy(ct: Any, out: Any, x: Any, y: Any) -> Any:
     return ct * (1.0 - x / _unless_zero(x, y))
 
 
+def _xlogy_lower(b: Any, x: Any, y: Any) -> Any:
+    return _zero_at_zero(b, x, y, b.math("log", y))
+
+
+def _xlog1py_lower(b: Any, x: Any, y: Any) -> Any:
+    return _zero_at_zero(b, x, y, b.math("log1p", y))
+
+
+def _zero_at_zero(b: Any, x: Any, y: Any, log: Any) -> Any:
+    """x * log; 0 where x is, unless y is nan."""
+    return b.where((x == 0.0) & ~b.isnan(y), b.const(0.0, like=x), x * log)
+
+
+def _entr_lower(b: Any, x: Any) -> Any:
+    inside = _zero_at_zero(b, x, x, -b.math("log", x))
+    return b.where(x < 0.0, b.const(-np.inf, like=x), inside)
+
+
 PAIR = (ABOVE, ABOVE)
 
 xlogy = special_function(
-    sp.xlogy, "x * log(y), 0 at x = 0.", _xlogy_dx, _xlogy_dy, domain=PAIR, dtypes="dfD"
-)
+    sp.xlogy, "x * log(y), 0 at x = 0.", _xlogy_dx, _xlogy_dy, domain=PAIR,
+    dtypes="dfD", lower=_xlogy_lower,
+)  # fmt: skip
 xlog1py = special_function(
     sp.xlog1py, "x * log(1 + y), 0 at x = 0.", _xlog1py_dx, _xlog1py_dy, domain=PAIR,
-    dtypes="dfD",
+    dtypes="dfD", lower=_xlog1py_lower,
 )  # fmt: skip
-entr = special_function(sp.entr, "-x * log(x), 0 at 0.", _entr_d, domain=(ABOVE,))
+entr = special_function(
+    sp.entr, "-x * log(x), 0 at 0.", _entr_d, domain=(ABOVE,), lower=_entr_lower
+)
 rel_entr = special_function(
     sp.rel_entr, "x * log(x / y).", _rel_entr_dx, _rel_entr_dy, domain=PAIR
 )
