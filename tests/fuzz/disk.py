@@ -12,7 +12,7 @@ __all__ = ["DAMAGES", "check_disk"]
 
 def _shorter(r, path, others):
     data = path.read_bytes()
-    path.write_bytes(data[: r.randrange(len(data))])
+    path.write_bytes(data[: r.randrange(max(len(data), 1))])
 
 
 def _longer(r, path, others):
@@ -20,7 +20,7 @@ def _longer(r, path, others):
 
 
 def _bits(r, path, others):
-    data = bytearray(path.read_bytes())
+    data = bytearray(path.read_bytes() or b" ")
     for _ in range(r.randint(1, 5)):
         data[r.randrange(len(data))] ^= 1 << r.randrange(8)
     path.write_bytes(bytes(data))

@@ -127,7 +127,7 @@ def _odd(r, args, kwargs):
 
 
 def _inside_changed(r, tree):
-    if isinstance(tree, dict) and tree and r.random() < 0.8:
+    if type(tree) is dict and tree and r.random() < 0.8:
         key = r.choice(sorted(tree, key=str))
         how = r.randrange(6)
         if how == 0:
@@ -137,7 +137,7 @@ def _inside_changed(r, tree):
         elif how == 2:
             return dict(reversed(list(tree.items())))
         else:
-            tree[key] = _inside_changed(r, tree[key])
+            tree[key] = _inside_changed(r, tree.get(key))
         return tree
     if type(tree) is list and tree and r.random() < 0.8:
         i = r.randrange(len(tree))

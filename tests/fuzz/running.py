@@ -11,7 +11,8 @@ from unittest import mock
 from tapec.native import accumulate, cache, split
 from tapec.passes import enclose, tile_batches, tile_plan
 from tests.fuzz.bodies import used
-from tests.fuzz.checks import CHECKS, SKIP, Wrong
+from tests.fuzz.checks import CHECKS
+from tests.fuzz.comparing import SKIP, Wrong
 from tests.fuzz.grow import Case, grow
 from tests.fuzz.shrink import shrunk
 

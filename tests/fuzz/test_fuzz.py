@@ -13,7 +13,8 @@ from tapec.primitive import PRIMITIVES
 from tapec.text import format_module
 from tests.fuzz import abuse, report, running
 from tests.fuzz.bodies import used
-from tests.fuzz.checks import CHECKS, Wrong
+from tests.fuzz.checks import CHECKS
+from tests.fuzz.comparing import Wrong
 from tests.fuzz.disk import check_disk
 from tests.fuzz.escaping import check_html, check_pictures, check_xml
 from tests.fuzz.grow import Case, grow, names
