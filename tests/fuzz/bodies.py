@@ -20,7 +20,7 @@ def _grown(g, values, extra=(), ops=5):
     ]
     types = [v.type for v in values] + list(extra)
     arrays += [drawn_array(g.c, t.dtype, t.shape) for t in extra]
-    inner = Grower(g.c, types, arrays, g.depth + 1)
+    inner = Grower(g.c, types, arrays, g.depth + 1, g.control)
     inner.some(g.c.integer(1, ops))
     return inner
 

@@ -78,16 +78,20 @@ def grow(seed, ops=12, special=None):
         drawn_array(c, c.pick(DTYPES), drawn_shape(c), special)
         for _ in range(c.integer(1, 4))
     ]
-    g = Grower(c, [ArrayType(a.dtype, a.shape) for a in arrays], arrays)
+    types = [ArrayType(a.dtype, a.shape) for a in arrays]
+    g = Grower(c, types, arrays, control=0.4 if seed % 5 == 4 else 0.07)
     g.some(c.integer(1, ops))
     return Case(g.function("f", g.chosen()), arrays, seed)
 
 
 class Grower:
-    """A function under construction, with the value of everything in it."""
+    """A function under construction, with the value of everything in it.
 
-    def __init__(self, c, types, arrays, depth=0):
-        self.c, self.depth = c, depth
+    control: the part of its ops that are loops and branches.
+    """
+
+    def __init__(self, c, types, arrays, depth=0, control=0.07):
+        self.c, self.depth, self.control = c, depth, control
         self.params = parameters(types)
         self.emit = Emitter(len(self.params))
         self.env = dict(zip(self.params, arrays, strict=True))
@@ -146,7 +150,7 @@ class Grower:
 
     def _one(self):
         c = self.c
-        if self.depth < DEEPEST and c.flag(0.07):
+        if self.depth < DEEPEST and c.flag(self.control):
             from tests.fuzz.bodies import CONTROL
 
             return CONTROL[c.pick(sorted(CONTROL))](self)

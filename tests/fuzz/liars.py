@@ -244,7 +244,7 @@ LIARS = (
     lambda r: Raises(), lambda r: Wrong(), lambda r: Reenters(), lambda r: Bare(),
     _box(Changing), _strides, _deep, _itself, _gone, _record, lambda r: Colour.RED,
     lambda r: np.broadcast_to(np.float64(1.5), (2, 2)), lambda r: np.zeros((0, 3)),
-    lambda r: np.zeros((2**31 + 5, 0)), lambda r: np.zeros((1,) * 40),
+    lambda r: np.zeros((3, 2**31 + 5, 0)), lambda r: np.zeros((1,) * 40),
     lambda r: np.array(["a", "b"]), lambda r: np.array([1.0, None], object),
     lambda r: np.array("2020-01-01", "M8[D]"), lambda r: np.longdouble(1.5),
     lambda r: np.arange(3.0).astype(">f8"),

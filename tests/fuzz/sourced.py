@@ -60,7 +60,13 @@ def check_source(source: Source, seed: int) -> str:
             args = arguments(seed, number)
             try:
                 wanted = float(plain(f, args))
-            except (ValueError, IndexError, ZeroDivisionError, TypeError):
+            except (
+                ArithmeticError,
+                AttributeError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ):
                 return "refused"
             room = rounding(f, args, wanted)
             if compiled is not None:

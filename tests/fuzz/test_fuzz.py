@@ -123,7 +123,8 @@ def test_a_wrong_derivative_is_found():
     try:
         for seed in range(40):
             for found, _ in running.run(seed, before, ["gradient"], seconds=10.0):
-                assert set(used(found.case.fn)) <= {"tanh", "const"}
+                assert "tanh" in set(used(found.case.fn))
+                assert len(found.case.fn.ops) < 6
                 return
     finally:
         object.__setattr__(tanh, "vjp", right)
