@@ -164,6 +164,8 @@ class Region:
         if isinstance(lower, lowerings.Library):
             self._mark(value)
             return self._product(value, index)
+        if isinstance(lower, lowerings.Pack):
+            return self._packed(value, index)
         price = cost(value)
         if price is None or is_serial(value):
             raise NoNative(value.prim.name)
@@ -195,6 +197,13 @@ class Region:
             raise NoNative("an index into a constant")
         array = value.attr("value").array
         return self.b.const(array[tuple([i.constant for i in index])], value.dtype)
+
+    def _packed(self, value: Value, index: Index) -> Scalar:
+        outer = value.args[0].type.ndim
+        which = memory.flat(value.shape[outer:], index[outer:])
+        if which.terms:
+            raise NoNative("an index into packed numbers")
+        return self.value_at(value.args[which.constant], index[:outer])
 
     def _view(self, value: Value, index: Index) -> Scalar:
         a = value.args[0]

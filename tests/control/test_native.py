@@ -6,7 +6,9 @@ import pytest
 import tapec
 from tapec.interpret import evaluate
 from tapec.native.program import compile
+from tapec.ops.pack import pack
 from tapec.passes.pipeline import run
+from tapec.text import parse
 
 
 def both(f, *args):
@@ -121,3 +123,50 @@ def test_calls_from_many_threads():
         for _ in range(5):
             for a, b in zip(pool.map(f, inputs), wanted, strict=True):
                 np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("outer", [(), (2,)])
+@pytest.mark.parametrize("loop", [True, False], ids=["while", "scan"])
+def test_numbers_packed_in_a_body(loop, outer):
+    """What `scalarize` makes of the elements of a small array."""
+
+    def packed(c):
+        k, x = c
+        both = pack(x, x * 0.5 + k, shape=(2,))
+        return k + 1.0, both[..., 0] * 0.75 + both[..., 1]
+
+    def f(k, x):
+        if loop:
+            return tapec.while_loop(lambda c: c[0] < 4.0, packed, (k, x))
+        return tapec.fori_loop(0, 4, lambda i, c: packed(c), (k, x))
+
+    assert "host" not in both(f, 0.0, np.ones(outer))
+
+
+def test_a_body_of_packed_numbers_with_one_that_is_read():
+    text = """
+        func @cond(%0: i64[], %1: f64[1]) {
+          %2: i64[] = const value=3
+          %3: bool[] = less %0, %2
+          return %3
+        }
+
+        func @body(%0: i64[], %1: f64[1]) {
+          %2: f64[] = cast %0 dtype=f64
+          %3: f64[] = const value=-0.5
+          %4: f64[2] = pack %2, %3 shape=(2,)
+          %5: f64[1] = slice %4 start=(0,) stop=(1,) step=(1,)
+          %6: i64[] = const value=1
+          %7: i64[] = add %0, %6
+          return %7, %5
+        }
+
+        func @f(%0: f64[1]) {
+          %1: i64[] = const value=0
+          %2: (i64[], f64[1]) = while_loop %1, %0 cond=@cond body=@body carries=2
+          %3: f64[1] = item %2 index=1
+          return %3
+        }"""
+    fn, x = parse(text), np.ones(1)
+    (found,) = compile(run(fn))(x)
+    assert found == evaluate(fn, x)[0] == [2.0]
