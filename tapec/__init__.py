@@ -114,10 +114,10 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """What is for debugging or leaves this process is loaded when it is used."""
-    if name == "distributed":
+    if name in ("distributed", "scipy", "tf"):
         import importlib
 
-        return importlib.import_module("tapec.distributed")
+        return importlib.import_module(f"tapec.{name}")
     if name in ("export", "load"):
         from tapec import exporting
 

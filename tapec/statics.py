@@ -129,16 +129,20 @@ def static_names(
     """The parameters that `static_argnums` and `static_argnames` mean."""
     argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     argnames = (argnames,) if isinstance(argnames, str) else tuple(argnames)
-    if not argnums:
-        return frozenset(argnames)
-    names = list(signature(fun).parameters)
-    for i in argnums:
-        if not -len(names) <= i < len(names):
-            called = getattr(fun, "__name__", "the function")
-            listed = ", ".join(names) or "none"
-            raise ValueError(
-                f"static_argnums: {called} has no parameter {i}; it has {listed}"
-            )
+    if not argnums and not argnames:
+        return frozenset()
+    parameters = signature(fun).parameters
+    names = list(parameters)
+    wrong: list[Any] = [i for i in argnums if not -len(names) <= i < len(names)]
+    how = "static_argnums" if wrong else "static_argnames"
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        wrong += [name for name in argnames if name not in parameters]
+    if wrong:
+        called = getattr(fun, "__name__", "the function")
+        listed = ", ".join(names) or "none"
+        raise ValueError(
+            f"{how}: {called} has no parameter {wrong[0]}; it has {listed}"
+        )
     return frozenset((*argnames, *(names[i] for i in argnums)))
 
 

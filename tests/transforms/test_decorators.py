@@ -263,6 +263,14 @@ def test_static_arguments() -> None:
     message = r"^static_argnums: power has no parameter 2; it has x, n$"
     with pytest.raises(ValueError, match=message):
         tapec.jit(power, static_argnums=(1, 2))
+    message = r"^static_argnames: power has no parameter m; it has x, n$"
+    with pytest.raises(ValueError, match=message):
+        tapec.jit(power, static_argnames="m")
+
+    def takes_any(x: Any, **options: int) -> Any:
+        return x ** options["n"]
+
+    assert tapec.jit(takes_any, static_argnames="n")(3.0, n=2) == 9.0
 
 
 def test_a_fresh_lambda_does_not_retrace() -> None:
