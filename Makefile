@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
+CPUS ?= generic $(if $(filter x86_64 amd64,$(shell uname -m)),x86-64-v2)
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14 python3.15
 N ?= 1000
 SEED ?= 0
 
@@ -13,13 +15,15 @@ DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
 PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadgroup --max-worker-restart 0
 
-.PHONY: help demo lint test test-all fuzz docs bench clean
+.PHONY: help demo lint test test-all test-cpus test-pythons fuzz docs bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo      train on handwritten digits with a compiled gradient"
 	@echo "make test      ruff, mypy and the short test suite"
 	@echo "make test-all  the same with every slow test"
+	@echo "make test-cpus     the short suite for lesser processors: $(CPUS)"
+	@echo "make test-pythons  make test with each Python that is found"
 	@echo "make fuzz      random programs, N=1000 of them from SEED=0 on"
 	@echo "make lint      ruff and mypy alone"
 	@echo "make docs      the documentation as a site, in build/docs/html"
@@ -46,6 +50,23 @@ test-all: lint
 	@echo "==> pytest, everything"
 	@$(PYTEST) -m ""
 
+test-cpus: $(DEV)
+	@for cpu in $(CPUS); do \
+	    echo "==> pytest, short suite, TAPEC_CPU=$$cpu"; \
+	    TAPEC_CPU=$$cpu $(PYTEST) || exit 1; \
+	done
+
+# A command that does not start (a shim, say) is as good as none.
+test-pythons:
+	@for name in $(PYTHONS); do \
+	    $$name -c '' 2>/dev/null && continue; echo "==> $$name: not found"; \
+	done
+	@for name in $(PYTHONS); do \
+	    $$name -c '' 2>/dev/null || continue; \
+	    echo "==> $$name: $$($$name -c 'import sys; print(sys.version)' | head -n 1)"; \
+	    $(MAKE) --no-print-directory test PYTHON=$$name VENV=.venv-$$name || exit 1; \
+	done
+
 docs: $(DEV)
 	@$(PY) -m docs.site
 
@@ -56,7 +77,7 @@ bench: $(BENCH)
 	@$(PY) -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info digits.svg
+	rm -rf $(VENV) .venv-python3.* build dist *.egg-info digits.svg
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

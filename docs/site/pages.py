@@ -18,7 +18,8 @@ SECTIONS = {
     + ("coming-from", "examples"),
     "Looking inside": ("explorer", "ir", "debugging", "compiler", "passes"),
     "Leaving the process": ("export", "distributed"),
-    "Reference": ("semantics", "coverage", "api", "robustness", "fuzzing"),
+    "Reference": ("semantics", "coverage", "api", "robustness", "portability")
+    + ("fuzzing",),
     "Project": ("contributing", "benchmarks", "changelog"),
 }
 ELSEWHERE = {
