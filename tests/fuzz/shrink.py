@@ -50,8 +50,13 @@ def _holds(fails: Fails, case: Case) -> bool:
 
 
 def _results(case: Case) -> Iterator[Case]:
-    """One result alone; one less."""
+    """Another value as the only result; one result alone; one less."""
     fn = case.fn
+    for op in fn.ops:
+        if op.prim is not const and isinstance(op.type, ArrayType):
+            smaller = _pruned(fn.with_(results=[op]), case)
+            if len(smaller.fn.ops) < len(fn.ops):
+                yield smaller
     if len(fn.results) > 1:
         for r in fn.results:
             yield _pruned(fn.with_(results=[r]), case)
