@@ -14,6 +14,7 @@ from tests.documentation.pages import ROOT
 
 pytest.importorskip("furo")
 pytest.importorskip("myst_parser")
+pytestmark = pytest.mark.xdist_group("site")  # built once
 
 NO_NETWORK = "import socket, sys; socket.socket.connect = None; import runpy; "
 RUN = NO_NETWORK + "runpy.run_module('docs.site', run_name='__main__')"
