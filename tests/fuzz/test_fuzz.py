@@ -223,7 +223,7 @@ def test_odd_calls():
 
 @pytest.mark.slow
 def test_more_odd_calls():
-    done = run("calls", "5000", "--seed", "1000")
+    done = run("calls", "1500", "--seed", "1000")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
