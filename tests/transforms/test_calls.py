@@ -84,7 +84,6 @@ def odd_arrays() -> Iterator[Any]:
     yield shifted
     yield pickle.loads(pickle.dumps(x))
     yield x.view(Array)
-    yield np.ma.masked_array(x)
     yield tapec.constant(x)
     yield np.broadcast_to(x, (2, 4))[1]
 
