@@ -15,7 +15,7 @@ DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
 PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadgroup --max-worker-restart 0
 
-.PHONY: help demo lint test test-all test-cpus test-pythons fuzz docs bench clean
+.PHONY: help demo lint test suite test-all test-cpus test-pythons fuzz docs bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,7 +23,7 @@ help:
 	@echo "make test      ruff, mypy and the short test suite"
 	@echo "make test-all  the same with every slow test"
 	@echo "make test-cpus     the short suite for lesser processors: $(CPUS)"
-	@echo "make test-pythons  make test with each Python that is found"
+	@echo "make test-pythons  the short suite with each Python that is found"
 	@echo "make fuzz      random programs, N=1000 of them from SEED=0 on"
 	@echo "make lint      ruff and mypy alone"
 	@echo "make docs      the documentation as a site, in build/docs/html"
@@ -42,7 +42,9 @@ lint: $(DEV)
 	@echo "==> mypy --strict"
 	@$(PY) -m mypy --strict -p tapec
 
-test: lint
+test: lint suite
+
+suite: $(DEV)
 	@echo "==> pytest, short suite"
 	@$(PYTEST)
 
@@ -56,7 +58,8 @@ test-cpus: $(DEV)
 	    TAPEC_CPU=$$cpu $(PYTEST) || exit 1; \
 	done
 
-# A command that does not start (a shim, say) is as good as none.
+# A command that does not start (a shim, say) is as good as none. Types are checked by
+# `make test` alone: each Python has another NumPy, with other annotations.
 test-pythons:
 	@for name in $(PYTHONS); do \
 	    $$name -c '' 2>/dev/null && continue; echo "==> $$name: not found"; \
@@ -64,7 +67,7 @@ test-pythons:
 	@for name in $(PYTHONS); do \
 	    $$name -c '' 2>/dev/null || continue; \
 	    echo "==> $$name: $$($$name -c 'import sys; print(sys.version)' | head -n 1)"; \
-	    $(MAKE) --no-print-directory test PYTHON=$$name VENV=.venv-$$name || exit 1; \
+	    $(MAKE) --no-print-directory suite PYTHON=$$name VENV=.venv-$$name || exit 1; \
 	done
 
 docs: $(DEV)
