@@ -14,19 +14,22 @@ import numpy as np
 
 from benchmarks.timing import ROUND, first, once, per_call
 
-REST = 0.02
-"""Seconds before a round when there are several threads: those of the one before may
-still be looking for work."""
+REST = WARM = 0.02
+"""Seconds of several threads, before a round and at its beginning: those of the one
+before may still be looking for work, and one's own have been asleep."""
 
 
 class Contestant:
     """The parent's end. `why_not` says why it does not take part, if it does not."""
 
-    def __init__(self, peer: str, workload: str, patience: float) -> None:
+    def __init__(
+        self, peer: str, workload: str, patience: float, threads: int = 1
+    ) -> None:
         """patience: seconds that importing, preparing and the first call may take."""
         spawn = multiprocessing.get_context("spawn")
         self.connection, other = spawn.Pipe()
-        self.process = spawn.Process(target=serve, args=(other, peer, workload))
+        args = other, peer, workload, threads
+        self.process = spawn.Process(target=serve, args=args)
         self.process.start()
         other.close()
         found = self.answer(patience)
@@ -57,7 +60,9 @@ class Contestant:
             self.process.kill()
 
 
-def serve(connection: Connection, peer_name: str, workload_name: str) -> None:
+def serve(
+    connection: Connection, peer_name: str, workload_name: str, threads: int
+) -> None:
     """The process: what it sends first is (import, first call, result) or a reason."""
     from benchmarks.peers import PEERS
     from benchmarks.workloads import WORKLOADS
@@ -77,13 +82,15 @@ def serve(connection: Connection, peer_name: str, workload_name: str) -> None:
     except Exception as error:  # one peer's failure is a cell, not the end
         print(f"    {peer_name}: {type(error).__name__}: {error}", flush=True)
         return connection.send(type(error).__name__)
-    repeats = max(1, int(ROUND / once(call)))
+    alone = once(call)
+    repeats = max(1, int(ROUND / alone))
+    warming = max(1, int(WARM / alone)) if threads > 1 else 1
     while True:
         try:
             connection.recv()
         except EOFError:
             return None
-        call()
+        per_call(call, warming)
         connection.send(per_call(call, repeats))
 
 

@@ -55,6 +55,10 @@ def machine(threads: int) -> str:
     )
 
 
+OTHERS = (":/", ":!/benchmarks/RESULTS.*")
+"""All files but those that a run writes itself."""
+
+
 def commit() -> str:
     """The commit that was measured, and whether the files were those of the commit."""
     git = ["git", "-C", str(Path(__file__).parent)]
@@ -65,7 +69,7 @@ def commit() -> str:
             ).stdout.strip()
             for words in (
                 ["rev-parse", "--short", "HEAD"],
-                ["status", "--porcelain", "--untracked-files=no"],
+                ["status", "--porcelain", "--untracked-files=no", "--", *OTHERS],
             )
         )
     except (OSError, subprocess.CalledProcessError):

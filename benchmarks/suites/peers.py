@@ -34,7 +34,7 @@ def run(quick, workloads=(), threads=1):
         if workloads and workload.name not in workloads:
             continue
         print(f"  {workload.name}", flush=True)
-        contestants, notes = invited(workload, names)
+        contestants, notes = invited(workload, names, threads)
         try:
             budget = 0.3 if quick else 4.0
             found = take_turns(contestants, budget, threads)
@@ -63,13 +63,13 @@ def run(quick, workloads=(), threads=1):
     ]
 
 
-def invited(workload, names):
+def invited(workload, names, threads):
     """Those whose result is right, and by name why others do not take part."""
     args = workload.make()
     reference = copied(workload.by_hand(*args)())
     contestants, notes = {}, {}
     for name in names:
-        one = Contestant(name, workload.name, PATIENCE)
+        one = Contestant(name, workload.name, PATIENCE, threads)
         why_not = one.why_not
         if not why_not:
             wrong = difference(one.result, reference, workload.rtol)
