@@ -3,7 +3,10 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
+
+import pytest
 
 # Each pass is followed by the verifier, in subprocesses too.
 os.environ.setdefault("TAPEC_VERIFY", "1")
@@ -21,3 +24,12 @@ def pytest_addoption(parser):
         action="store_true",
         help="rewrite the right halves of the golden files; read the diff",
     )
+
+
+@pytest.fixture(autouse=True)
+def _interrupts():
+    """Ctrl-C is what it was before the test: pdb keeps a handler of its own."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if signal.getsignal(signal.SIGINT) is not before:
+        signal.signal(signal.SIGINT, before)
