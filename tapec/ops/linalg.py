@@ -19,6 +19,7 @@ __all__ = [
     "inv",
     "lapack_matrix",
     "promote_lapack",
+    "same_square",
     "solve",
     "solve_triangular",
     "square_matrix",
@@ -52,7 +53,9 @@ def square_matrix(op: str, a: ArrayType) -> None:
         raise ShapeError(f"{op}: the last two axes must be equal: {a!r}")
 
 
-def _same_square(op: str) -> Any:
+def same_square(op: str) -> Any:
+    """The type rule of an op from square matrices to matrices of the same type."""
+
     def type_rule(a: ArrayType) -> ArrayType:
         square_matrix(op, a)
         return a
@@ -173,7 +176,7 @@ inv = primitive(
     name="inv",
     doc="The inverse of each matrix; for `inv(a) @ b` prefer `solve`.",
     reference=np.linalg.inv,
-    type_rule=_same_square("inv"),
+    type_rule=same_square("inv"),
     vjp=(_inv_vjp,),
     lower=HOST,
     samples=_inv_samples,
@@ -214,7 +217,7 @@ cholesky = primitive(
     name="cholesky",
     doc="The lower triangular `L` with `L @ Lᴴ` the Hermitian part of `a`.",
     reference=_cholesky,
-    type_rule=_same_square("cholesky"),
+    type_rule=same_square("cholesky"),
     vjp=(_cholesky_vjp,),
     lower=HOST,
     samples=_cholesky_samples,

@@ -12,7 +12,7 @@ from tapec.ir import ArrayType
 from tapec.ops.complex import conj
 from tapec.ops.index import slice_, unslice
 from tapec.ops.join import concatenate
-from tapec.ops.linalg import lapack_matrix, promote_lapack, square_matrix
+from tapec.ops.linalg import lapack_matrix, promote_lapack, same_square, square_matrix
 from tapec.ops.matmul import adjoint, matmul
 from tapec.ops.reduce import sum_
 from tapec.ops.shape import reshape
@@ -21,14 +21,6 @@ from tapec.primitive import HOST, Sample, broadcast_shapes, primitive
 __all__ = ["expm", "solve_banded", "solve_sylvester", "sqrtm"]
 
 Array = np.ndarray[Any, Any]
-
-
-def _square(op: str) -> Any:
-    def type_rule(a: ArrayType) -> ArrayType:
-        square_matrix(op, a)
-        return a
-
-    return type_rule
 
 
 # --- exponential --------------------------------------------------------------
@@ -64,7 +56,7 @@ expm = primitive(
     name="expm",
     doc="The exponential of each matrix.",
     reference=_expm,
-    type_rule=_square("expm"),
+    type_rule=same_square("expm"),
     vjp=(_expm_vjp,),
     lower=HOST,
     samples=_expm_samples,
@@ -110,7 +102,7 @@ sqrtm = primitive(
     name="sqrtm",
     doc="The principal square root of each matrix.",
     reference=_sqrtm,
-    type_rule=_square("sqrtm"),
+    type_rule=same_square("sqrtm"),
     vjp=(_sqrtm_vjp,),
     lower=HOST,
     samples=_sqrtm_samples,
