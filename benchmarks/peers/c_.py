@@ -103,6 +103,14 @@ def recurrence(*numbers):
     return lambda: (call(count, *rest), gradient)
 
 
+def lstm(main, extra, state, text):
+    call = function("lstm", "lstm")
+    gradients = np.empty_like(main), np.empty_like(extra)
+    steps, bits = ctypes.c_long(len(text) - 1), ctypes.c_long(text.shape[1])
+    places = [at(a) for a in (main, extra, state, text, *gradients)]
+    return lambda: (call(steps, bits, *places), gradients)
+
+
 def mixture(alphas, means, icf, x):
     """The points in C; the small rest, which no point sees, in NumPy."""
     call = function("gmm", "mixture")
@@ -145,4 +153,5 @@ MAKERS = {
     "gmm10_25": mixture,
     "gmm64_50": mixture,
     "rec10000": recurrence,
+    "lstm2_1024": lstm,
 }
