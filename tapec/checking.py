@@ -136,7 +136,8 @@ def _numbers(x: Any) -> Array:
 
 
 def _dtype(x: Any) -> np.dtype[Any]:
-    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    found: np.dtype[Any] = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    return found
 
 
 def _dot(xs: Sequence[Array], ys: Sequence[Array]) -> float:

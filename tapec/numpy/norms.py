@@ -67,7 +67,7 @@ def _squared(x: Any) -> Any:
 
 
 def _euclidean(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    return _root(np.sum(_squared(x), axis=axes, keepdims=keepdims), 0.5)
+    return _root(_squared(x).sum(axis=axes, keepdims=keepdims), 0.5)
 
 
 def _root(s: Any, power: float) -> Any:

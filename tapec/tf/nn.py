@@ -160,8 +160,8 @@ def moments(x: Any, axes: Any, keepdims: bool = False, name: Any = None) -> Any:
     """Mean and variance."""
     x = convert_to_tensor(x)
     axes = tuple(axes) if isinstance(axes, list) else axes
-    mean = np.mean(x, axis=axes, keepdims=keepdims)
-    return mean, np.var(x, axis=axes, keepdims=keepdims)
+    options = {"axis": axes, "keepdims": keepdims}
+    return x.mean(**options), x.var(**options)
 
 
 def bias_add(value: Any, bias: Any, data_format: Any = None, name: Any = None) -> Any:
