@@ -39,7 +39,7 @@ from tapec.native.lowering import cost
 from tapec.native.space import extents_of, is_serial, space_of
 from tapec.ops.const import item
 from tapec.ops.fused import fused
-from tapec.primitive import broadcast_shapes
+from tapec.promotion import broadcast_shapes
 
 __all__ = ["fuse"]
 

@@ -18,7 +18,7 @@ from tapec.ir import ArrayType, Emitter, Function, Value
 from tapec.operators import Operators
 from tapec.ops.branches import switch as switch_op
 from tapec.ops.cast import cast
-from tapec.primitive import result_dtype
+from tapec.promotion import result_dtype
 from tapec.recording import Inside, state
 from tapec.tensor import Tensor, Weak, as_tensor
 

@@ -18,7 +18,7 @@ from tapec.errors import DTypeError, ShapeError, TraceError, at
 from tapec.ir import ArrayType, Emitter, Function
 from tapec.operators import Operators
 from tapec.ops.cast import cast
-from tapec.primitive import result_dtype
+from tapec.promotion import result_dtype
 from tapec.recording import locate, state
 from tapec.tensor import Tensor, Weak, as_tensor
 

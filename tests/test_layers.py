@@ -20,6 +20,7 @@ LAYERS = (
     {"checkout", "counterparts", "ir", "kept", "locks", "log", "settings"},
     {"errors"},
     {"interpret"},  # runs the references, whatever they are
+    {"promotion"},
     {"primitive", "batching"},
     {"ops"},
     {"text", "verify"},  # the parser looks operations up by name

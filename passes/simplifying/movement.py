@@ -18,7 +18,8 @@ from tapec.passes.simplifying.rules import (
     rule,
     same_type,
 )
-from tapec.primitive import PRIMITIVES, broadcast_shapes
+from tapec.primitive import PRIMITIVES
+from tapec.promotion import broadcast_shapes
 
 
 @rule("broadcast_to(x, shape of x) = x", "broadcast_to")

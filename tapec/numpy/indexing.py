@@ -25,7 +25,7 @@ from tapec.ops.index import slice_, update_slice
 from tapec.ops.select import where
 from tapec.ops.shape import flip
 from tapec.ops.shape import reshape as reshape_op
-from tapec.primitive import broadcast_shapes
+from tapec.promotion import broadcast_shapes
 from tapec.tensor import as_tensor, implements
 
 __all__ = ["getitem", "setitem"]

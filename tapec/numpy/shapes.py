@@ -19,7 +19,7 @@ from tapec.numpy.support import (
     only_default,
 )
 from tapec.ops import shape as ops
-from tapec.primitive import broadcast_shapes
+from tapec.promotion import broadcast_shapes
 from tapec.tensor import implements
 
 __all__ = [

@@ -14,15 +14,8 @@ from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.cast import cast
-from tapec.primitive import (
-    Sample,
-    Scalar,
-    broadcast_shapes,
-    draw_array,
-    elementwise,
-    primitive,
-    result_dtype,
-)
+from tapec.primitive import Sample, Scalar, draw_array, elementwise, primitive
+from tapec.promotion import broadcast_shapes, result_dtype
 
 __all__ = ["conj", "conjugate", "from_parts", "imag", "real"]
 

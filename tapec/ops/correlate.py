@@ -15,7 +15,8 @@ from tapec.ops.index import slice_, unslice
 from tapec.ops.matmul import matmul
 from tapec.ops.positions import iota
 from tapec.ops.shape import flip, reshape
-from tapec.primitive import HOST, Sample, primitive, promote_together
+from tapec.primitive import HOST, Sample, primitive
+from tapec.promotion import promote_together
 
 __all__ = ["correlate"]
 

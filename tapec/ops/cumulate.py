@@ -14,13 +14,8 @@ from tapec.batching import along
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
-from tapec.primitive import (
-    Running,
-    Sample,
-    draw_array,
-    primitive,
-    promote_together,
-)
+from tapec.primitive import Running, Sample, draw_array, primitive
+from tapec.promotion import promote_together
 
 __all__ = ["cumprod", "cumsum", "recurrence"]
 

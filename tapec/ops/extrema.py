@@ -16,12 +16,11 @@ from tapec.primitive import (
     Primitive,
     Sample,
     Scalar,
-    broadcast_shapes,
     draw_array,
     elementwise,
     primitive,
-    promote_together,
 )
+from tapec.promotion import broadcast_shapes, promote_together
 
 __all__ = [
     "ceil",

@@ -12,7 +12,8 @@ from tapec.ir import ArrayType
 from tapec.ops.complex import conj
 from tapec.ops.later import sp
 from tapec.ops.special import no_formula, special_function
-from tapec.primitive import HOST, Sample, draw_array, primitive, resolve_ufunc
+from tapec.primitive import HOST, Sample, draw_array, primitive
+from tapec.promotion import resolve_ufunc
 
 __all__ = [
     "beta",

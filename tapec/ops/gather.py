@@ -18,14 +18,8 @@ from tapec.ir import ArrayType
 from tapec.ops.positions import iota
 from tapec.ops.select import where
 from tapec.ops.shape import broadcast_to, reshape
-from tapec.primitive import (
-    Index,
-    Masked,
-    Sample,
-    Scatter,
-    broadcast_shapes,
-    primitive,
-)
+from tapec.primitive import Index, Masked, Sample, Scatter, primitive
+from tapec.promotion import broadcast_shapes
 
 __all__ = ["gather", "put", "scatter_add"]
 

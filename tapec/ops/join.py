@@ -10,7 +10,8 @@ from tapec.batching import along
 from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.index import slice_
-from tapec.primitive import Index, Sample, primitive, promote_together
+from tapec.primitive import Index, Sample, primitive
+from tapec.promotion import promote_together
 
 __all__ = ["concatenate", "part"]
 

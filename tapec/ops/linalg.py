@@ -11,7 +11,8 @@ from tapec.errors import DTypeError, ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.matmul import adjoint, matmul
 from tapec.ops.select import tril, triu
-from tapec.primitive import HOST, Sample, broadcast_shapes, primitive, result_dtype
+from tapec.primitive import HOST, Sample, primitive
+from tapec.promotion import broadcast_shapes, result_dtype
 
 __all__ = [
     "cholesky",

@@ -12,13 +12,8 @@ from tapec.ir import ArrayType
 from tapec.ops.arithmetic import multiply
 from tapec.ops.complex import conj
 from tapec.ops.shape import transpose
-from tapec.primitive import (
-    Library,
-    Sample,
-    broadcast_shapes,
-    primitive,
-    promote_together,
-)
+from tapec.primitive import Library, Sample, primitive
+from tapec.promotion import broadcast_shapes, promote_together
 
 __all__ = ["adjoint", "matmul", "matrix_transpose"]
 

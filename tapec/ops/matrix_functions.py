@@ -16,7 +16,8 @@ from tapec.ops.linalg import lapack_matrix, promote_lapack, same_square, square_
 from tapec.ops.matmul import adjoint, matmul
 from tapec.ops.reduce import sum_
 from tapec.ops.shape import reshape
-from tapec.primitive import HOST, Sample, broadcast_shapes, primitive
+from tapec.primitive import HOST, Sample, primitive
+from tapec.promotion import broadcast_shapes
 
 __all__ = ["expm", "solve_banded", "solve_sylvester", "sqrtm"]
 

@@ -12,7 +12,8 @@ from tapec.errors import ShapeError
 from tapec.ir import ArrayType
 from tapec.ops.join import part
 from tapec.ops.shape import reshape
-from tapec.primitive import Pack, Sample, primitive, promote_together
+from tapec.primitive import Pack, Sample, primitive
+from tapec.promotion import promote_together
 
 __all__ = ["pack"]
 

@@ -11,15 +11,8 @@ from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
 from tapec.ops.select import where
-from tapec.primitive import (
-    Masked,
-    Sample,
-    Scalar,
-    draw_array,
-    elementwise,
-    primitive,
-    resolve_ufunc,
-)
+from tapec.primitive import Masked, Sample, Scalar, draw_array, elementwise, primitive
+from tapec.promotion import resolve_ufunc
 
 __all__ = [
     "cbrt",

@@ -10,16 +10,8 @@ from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.shape import broadcast_to
-from tapec.primitive import (
-    Index,
-    Masked,
-    Primitive,
-    Sample,
-    Scalar,
-    broadcast_shapes,
-    primitive,
-    result_dtype,
-)
+from tapec.primitive import Index, Masked, Primitive, Sample, Scalar, primitive
+from tapec.promotion import broadcast_shapes, result_dtype
 
 __all__ = ["tril", "triu", "where"]
 

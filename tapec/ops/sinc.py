@@ -16,7 +16,8 @@ from tapec.batching import aligned
 from tapec.errors import DTypeError
 from tapec.ir import ArrayType
 from tapec.ops.complex import conj
-from tapec.primitive import Sample, Scalar, draw_array, primitive, resolve_ufunc
+from tapec.primitive import Sample, Scalar, draw_array, primitive
+from tapec.promotion import resolve_ufunc
 
 __all__ = ["sinc"]
 
