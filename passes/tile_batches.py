@@ -35,7 +35,8 @@ from tapec.ir import Dim, Emitter, Function, Value, users
 from tapec.ops.tiled import ROWS
 from tapec.passes.tile_axes import Classes, extent
 from tapec.passes.tile_matrix import emit_loop
-from tapec.passes.tile_plan import FEWEST, TILE, is_native
+from tapec.passes.tile_plan import is_native
+from tapec.passes.tile_size import FEWEST, TILE
 
 __all__ = ["one_by_one"]
 

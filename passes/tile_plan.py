@@ -7,7 +7,6 @@ A value needed whole, or an accumulator, that is read again inside needs another
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from tapec.ir import Dim, Function, TupleType, Value, has_effect
 from tapec.native.levels import Levels
 from tapec.native.lowering import cost, is_view
 from tapec.passes.tile_axes import Classes, extent
+from tapec.passes.tile_size import near, usual
 
 __all__ = ["Loop", "Roles", "best_loops", "candidates", "is_native", "large_products"]
 
@@ -32,13 +32,7 @@ SAVED = 1 << 19
 MATRIX = 1 << 15
 """Bytes of the shared side of a product; larger ones are left to BLAS as they are."""
 
-TILE = 1 << 19
-"""Bytes of a tile's values, about: they stay in the second cache."""
-
 HALF = np.dtype(np.float16)
-
-FEWEST, MOST = 64, 256
-"""Rows in a tile."""
 
 
 @dataclass(eq=False)
@@ -53,7 +47,7 @@ class Loop:
     sums: dict[Value, str] = field(default_factory=dict)
     parts: dict[tuple[Value, int], int] = field(default_factory=dict)
     saved: int = 0
-    size: int = FEWEST
+    size: int = 1
 
 
 def best_loops(fn: Function) -> tuple[list[Loop], dict[Value, int]]:
@@ -167,7 +161,9 @@ def _weigh(loop: Loop, info: Levels) -> None:
     if large_products(loop):
         return
     for op in loop.members:
-        if op in loop.sums or is_view(op) or not _sweeps(op, info, members):
+        if op in loop.sums or info.kind(op) == "view":
+            continue
+        if not _sweeps(op, info, members):
             continue
         outside = op in info.results or any(u not in members for u in info.users[op])
         loop.saved += (1 if outside else 2) * op.type.nbytes
@@ -177,10 +173,11 @@ def _weigh(loop: Loop, info: Levels) -> None:
             sweeps = len(_sweeps(a, info, members))
             loop.saved += max(sweeps - 1, 0) * a.type.nbytes
             row += a.type.nbytes // loop.length
-    rows = min(MOST, max(FEWEST, TILE // max(row, 1)))
-    loop.size = 1 << int(math.log2(rows))
-    tiles = -(-loop.length // loop.size)
+    row = max(row, 1)
+    size = usual(row)
+    tiles = -(-loop.length // size)
     loop.saved -= 2 * tiles * sum(op.type.nbytes for op in loop.sums)
+    loop.size = near(loop, info, row) or size
 
 
 def _sweeps(v: Value, info: Levels, members: set[Value]) -> set[Value | int]:

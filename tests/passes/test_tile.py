@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import tapec
 from tapec.interpret import evaluate
 from tapec.native.program import compile
-from tapec.passes import tile_plan
+from tapec.passes import tile_plan, tile_size
 from tapec.passes.enclose import enclose
 from tapec.passes.fuse import fuse
 from tapec.passes.pipeline import run
@@ -42,8 +42,8 @@ def eager(monkeypatch):
     monkeypatch.setattr(tile_plan, "SAVED", -(1 << 60))
     monkeypatch.setattr(tile_plan, "LEAST", 2)
     monkeypatch.setattr(tile_plan, "LARGE", -1)
-    monkeypatch.setattr(tile_plan, "FEWEST", 2)
-    monkeypatch.setattr(tile_plan, "MOST", 2)
+    monkeypatch.setattr(tile_size, "FEWEST", 2)
+    monkeypatch.setattr(tile_size, "MOST", 2)
 
 
 def tiles(fn):
@@ -149,8 +149,8 @@ def test_gradients(eager, name, n, dtype):
 @pytest.mark.parametrize("rows", [64, 128])
 @pytest.mark.parametrize("n", [63, 64, 65, 127, 128, 200])
 def test_tiles_of_usual_size(eager, monkeypatch, n, rows):
-    monkeypatch.setattr(tile_plan, "FEWEST", rows)
-    monkeypatch.setattr(tile_plan, "MOST", rows)
+    monkeypatch.setattr(tile_size, "FEWEST", rows)
+    monkeypatch.setattr(tile_size, "MOST", rows)
     for name, (fun, argnums, make) in CASES.items():
         arrays = make(n, "f8")
         seen = tapec.value_and_grad(fun, argnums=argnums).inspect(*arrays)
@@ -354,10 +354,38 @@ def test_inspection_says_what_was_weighed():
     w, x, y = draw(40), draw(3000, 40), np.sign(draw(3000))
     seen = tapec.value_and_grad(logistic).inspect(w, x, y)
     (line,) = seen.tiles.splitlines()
-    assert line.startswith("axis of 3000: ") and line.endswith("tiles of 256")
+    assert line.startswith("axis of 3000: ") and line.endswith("tiles of 64")
     assert "tile " in seen.passes()
     (product, *_) = [op for op in seen.stage("dce").ops if op.prim.name == "matmul"]
     assert "tile: " in seen.why(product.uid)
+
+
+def columns(w, x, y):
+    """The examples are not side by side."""
+    return np.mean(np.logaddexp(0.0, -y * (w @ x)))
+
+
+def several(w, x, y):
+    """Examples become lanes."""
+    return np.sum(np.tanh(x @ w)) + y[0]
+
+
+@pytest.mark.parametrize(
+    ("fun", "w", "x", "rows"),
+    [
+        (logistic, draw(100), draw(4000, 100), 16),
+        (logistic, draw(500), draw(1500, 500), 128),  # few rows fill the cache
+        (columns, draw(100), draw(100, 4000), 256),
+        (several, draw(99, 9), draw(4000, 99), 256),
+    ],
+)
+def test_tiles_of_linear_models_stay_in_the_first_cache(fun, w, x, rows):
+    y = np.sign(draw(max(x.shape)))
+    seen = tapec.value_and_grad(fun).inspect(w, x, y)
+    assert f"tiles of {rows}" in seen.tiles
+    value, gradient = tapec.value_and_grad(fun)(w, x, y)
+    assert value == pytest.approx(fun(w, x, y))
+    same([gradient], evaluate(seen.stage("dce"), *seen.inputs)[1:], 1e-11)
 
 
 def test_inspection_says_why_nothing_is_tiled():
