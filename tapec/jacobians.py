@@ -104,9 +104,8 @@ class _Rows(GradientProgram):
         self.size = size
         super().__init__(request)
 
-    @property
     def _question(self) -> tuple[Any, ...]:
-        return "rows", self.size, *super()._question
+        return "rows", self.size, *super()._question()
 
     def _extra(self, fn: Function, wrt: list[Value]) -> tuple[Any, ...]:
         return "rows", self.size, *super()._extra(fn, wrt)

@@ -21,6 +21,7 @@ __all__ = ["cached_property", "collector_off", "lock", "waited_for"]
 
 T = TypeVar("T")
 Lock = Any  # threading.RLock is a function, and has no public name for its type
+_new_lock = type(threading.RLock())
 
 PATIENCE = 60.0
 """Seconds that a fork waits for another thread, at most."""
@@ -33,7 +34,7 @@ _tidying = threading.Lock()
 
 def lock() -> Lock:
     """A reentrant lock that is free in a forked process."""
-    return _noted(threading.RLock())
+    return _noted(_new_lock())
 
 
 def waited_for(found: Lock = None) -> Lock:
@@ -41,7 +42,7 @@ def waited_for(found: Lock = None) -> Lock:
 
     It is held for short, and whoever has it waits for no other.
     """
-    found = _noted(threading.RLock() if found is None else found)
+    found = _noted(_new_lock() if found is None else found)
     _waited_for.append(weakref.ref(found))
     return found
 

@@ -11,6 +11,7 @@ from tapec import containers
 from tapec.errors import TraceError
 from tapec.ir import Function
 from tapec.recording import Recording, free_lost, recording_in, state
+from tapec.tape_again import answered
 from tapec.tape_explain import explain
 from tapec.tape_gradient import Request, gradients, recorded_gradient
 from tapec.tape_sources import (
@@ -32,6 +33,8 @@ from tapec.tensor import Tensor
 from tapec.variable import Variable
 
 __all__ = ["GradientTape", "UnconnectedGradients", "scope"]
+
+NONE = UnconnectedGradients.NONE
 
 
 class GradientTape:
@@ -175,6 +178,8 @@ class GradientTape:
         reads = rec.reads[:] if self.watch_accessed_variables else []
         if not self._span.is_whole(rec._uid):
             reads = [read for read in reads if self._span.covers(read[0])]
+        if not self._watched:
+            return reads, []
         watched = self._watched.values()
         return reads, [x for x, _ in watched if isinstance(x, Variable)]
 
@@ -182,7 +187,7 @@ class GradientTape:
 
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None,
-        unconnected_gradients: str = UnconnectedGradients.NONE,
+        unconnected_gradients: str = NONE,
     ) -> Any:  # fmt: skip
         """The gradient of `target` with respect to `sources`.
 
@@ -194,6 +199,10 @@ class GradientTape:
 
         RuntimeError for a tape that never recorded, or for a second call.
         """
+        if type(sources) is list and unconnected_gradients is NONE:
+            again = self._again(target, sources, output_gradients)
+            if again is not None:
+                return again
         zero = none_or_zero(unconnected_gradients)
         row = is_row(sources)
         request = self._request(target, sources, output_gradients, row)
@@ -206,6 +215,32 @@ class GradientTape:
             pairs = zip(found, leaves, strict=True)
             found = [zeros_for(s) if g is None else g for g, s in pairs]
         return containers.unflatten(structure, found)
+
+    def _again(
+        self, target: Any, named: list[Any], output_gradients: Any
+    ) -> list[Tensor] | None:
+        """The gradient, if recordings like this one were asked for it before."""
+        rec, step = self._rec, getattr(self._rec, "step", None)
+        if (
+            step is None
+            or step.answer is None
+            or type(target) is not Tensor
+            or target.rec is not rec
+            or output_gradients is not None
+            or rec.tapes
+            or self._watched
+            or not self.watch_accessed_variables
+            or state.recording is not None
+            or not self._span.is_whole(rec._uid)
+        ):
+            return None
+        answer, value = step.answer, target.value
+        found = answered(rec, answer, value, named)
+        if found is not None:
+            request = Request(rec, [value], [None], answer.wrt, self._span)
+            self._asked.note(target, named, request)
+            self._done()
+        return found
 
     def _request(
         self, target: Any, sources: Any, output_gradients: Any, row: bool = False
@@ -245,7 +280,7 @@ class GradientTape:
             find = self._sources(rec, target)
             wrt = [find.values(x) for x in named]
         request = Request(rec, targets, cts, wrt, self._span)
-        self._asked.note(target, named, request)
+        self._asked.note(target, named, request.without_cotangents())
         return request
 
     def _sources(self, rec: Recording, target: Any) -> Sources:

@@ -8,6 +8,7 @@ from tapec.ir import Function, Value
 from tapec.ops.custom import replayed
 from tapec.passes.rolling.recorded import rolled_again
 from tapec.recording import Array, Recording, array_of, recording_in, state
+from tapec.tape_again import keep_answer
 from tapec.tape_program import (
     GradientProgram,
     Request,
@@ -30,6 +31,7 @@ def gradients(request: Request) -> list[Tensor | None]:
         return _record_elsewhere(request, state.recording)
     program = GradientProgram(request)
     found = program.run([ct for ct in request.cts if ct is not None])
+    keep_answer(program)
     return [
         None if g is None else Tensor(None, None, group[0].type, g)
         for g, group in zip(found, request.wrt)  # noqa: B905

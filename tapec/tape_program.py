@@ -39,7 +39,7 @@ class Request(NamedTuple):
 
     def without_cotangents(self) -> Request:
         """The same question, which holds no tensor."""
-        if all(ct is None for ct in self.cts):
+        if len(self.cts) == 1 and self.cts[0] is None:  # as a rule
             return self
         return self._replace(cts=[None] * len(self.cts))
 
@@ -95,9 +95,7 @@ class _Plan:
         self._extra = extra
         self._found: Any = None
         self._ready: Any = None
-        self._info: Any = None
-        self._columns: list[list[int]] = []
-        self._first: list[int] | None = None
+        self._columns: tuple[Any, list[list[int]], list[int] | None] = None, [], None
 
     def prepare(self, build: programs.Build) -> programs.Ready:
         """The program, ready for the literals of the recording."""
@@ -111,25 +109,46 @@ class _Plan:
         ready: programs.Ready = self._ready
         return ready
 
+    def run_again(
+        self, leaves: dict[Value, Any]
+    ) -> tuple[Sequence[Array], list[int]] | None:
+        """The results, and where each group has its gradient.
+
+        None where the program is not ready, or a group has not just one gradient.
+        """
+        ready = self._ready
+        if ready is None or not self._found[0].still_gives(ready):
+            return None
+        info, _, first = self._columns
+        if info is not ready.info or first is None:
+            return None
+        programs.note_hit(self.fn)
+        return ready.run([*map(leaves.get, self.fn.params)]), first
+
     def columns(self, info: list[Any], wrt: list[tuple[Value, ...]]) -> list[list[int]]:
         """For each group of `wrt` the places of its gradients among the results."""
-        if self._info is not info:
+        return self._placed(info, wrt)[0]
+
+    def _placed(
+        self, info: list[Any], wrt: list[tuple[Value, ...]]
+    ) -> tuple[list[list[int]], list[int] | None]:
+        """The same, and the places alone if each group has one gradient."""
+        known, columns, first = self._columns
+        if known is not info:
             of = dict(zip(self.wrt, info, strict=True))
-            self._info = info
-            self._columns = [
-                [of[v] for v in group if of.get(v) is not None] for group in wrt
-            ]
-            single = all(len(places) == 1 for places in self._columns)
-            self._first = [places[0] for places in self._columns] if single else None
-        return self._columns
+            columns = [[of[v] for v in group if of.get(v) is not None] for group in wrt]
+            single = all(len(places) == 1 for places in columns)
+            first = [places[0] for places in columns] if single else None
+            self._columns = info, columns, first  # at once: other threads read it
+        return columns, first
 
     def gradients(
         self, outs: Sequence[Array], wrt: list[tuple[Value, ...]]
     ) -> list[Array | None]:
         """For each group of `wrt` the sum of its gradients, among the results."""
-        columns = self.columns(self._ready.info, wrt)
-        if self._first is not None and self._ready.program is not None:
-            return [outs[i] for i in self._first]
+        columns, first = self._placed(self._ready.info, wrt)
+        if first is not None and self._ready.program is not None:
+            return [outs[i] for i in first]
         return [_added(outs, places) for places in columns]
 
 
@@ -141,20 +160,20 @@ class GradientProgram:
 
     def __init__(self, request: Request, keep: bool = True) -> None:
         self.request = request
-        self._pending = request.rec.pending() if keep else []
-        step, question = request.rec.step, self._question
+        self.pending = request.rec.pending() if keep else []
+        step = request.rec.step
+        self.question = question = self._question()
         found = None if step is None else step.plans.get(question)
         if found is None:
             found = self._planned()
             if step is not None:
                 step.keep(question, found, len(found.fn.ops))
-        self._plan: _Plan = found
+        self.plan: _Plan = found
         self.fn, self.wrt = found.fn, found.wrt
         leaves = request.rec.leaves
         self.sources: list[Any] = list(map(leaves.get, found.fn.params))
         self._ready: Any = None
 
-    @property
     def _question(self) -> tuple[Any, ...]:
         """What is asked, in values of the recording, and of which passes."""
         targets, cts, wrt = self.request.targets, self.request.cts, self.request.wrt
@@ -163,7 +182,7 @@ class GradientProgram:
             tuple([ct is not None for ct in cts]),
             tuple(wrt),
             self.request.span.ends,
-            tuple([t.value for t in self._pending]),
+            tuple([t.value for t in self.pending]),
             added(),
         )
 
@@ -173,7 +192,7 @@ class GradientProgram:
         inside = {*base.params, *base.ops}
         flat = dict.fromkeys(v for group in request.wrt for v in group)
         wrt = [v for v in flat if v in inside]
-        outputs = [*request.targets, *wrt, *(t.value for t in self._pending)]
+        outputs = [*request.targets, *wrt, *(t.value for t in self.pending)]
         fn, _ = rec.function(outputs, whole=True)
         return _Plan(fn, wrt, self._extra(fn, wrt))
 
@@ -189,7 +208,7 @@ class GradientProgram:
         rec = self.request.rec
         with rec.lock:
             if self._ready is None:
-                self._ready = self._plan.prepare(self.build)
+                self._ready = self.plan.prepare(self.build)
             arrays = self.sources
             if cts:
                 wanted = [v for v, _ in self.request.given]
@@ -197,16 +216,16 @@ class GradientProgram:
                 arrays = arrays + [numbers_of(ct, v) for v, ct in pairs]
             outs = self._ready.run(arrays)
             self._settle(outs)
-        return self._plan.gradients(outs, self.request.wrt)
+        return self.plan.gradients(outs, self.request.wrt)
 
     def _settle(self, outs: Sequence[Array]) -> None:
-        if self._pending:
-            kept = outs[len(outs) - len(self._pending) :]
-            self.request.rec.settle(self._pending, kept)
+        if self.pending:
+            kept = outs[len(outs) - len(self.pending) :]
+            self.request.rec.settle(self.pending, kept)
 
     def by_source(self, outs: Sequence[Any], places: list[Any]) -> list[Any]:
         """The results of the program, added up for each source."""
-        columns = self._plan.columns(places, self.request.wrt)
+        columns = self.plan.columns(places, self.request.wrt)
         return [sum_of([outs[i] for i in places]) for places in columns]
 
     def build(self, fn: Function) -> tuple[Function, list[int | None]]:

@@ -62,10 +62,11 @@ class Asked:
     _sources: Sequence[weakref.ref[Any]] = ()
 
     def note(self, target: Any, sources: list[Any], request: Any) -> None:
-        """Remember a request without keeping its tensors alive."""
-        self.last = request.without_cotangents()
-        self._targets = list(map(weakref.ref, _tensors(target)))
-        self._sources = list(map(weakref.ref, sources))
+        """Remember a request, which holds no tensor, without keeping these alive."""
+        self.last = request
+        targets = (target,) if type(target) is Tensor else _tensors(target)
+        self._targets = tuple(map(weakref.ref, targets))
+        self._sources = tuple(map(weakref.ref, sources))
 
     def source(self, x: Any) -> tuple[Value, ...] | None:
         """The values that stood for `x`; None when it was not asked about."""

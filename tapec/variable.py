@@ -18,6 +18,7 @@ from tapec.tensor import Tensor, array_function, array_ufunc, as_tensor, ordinar
 __all__ = ["Variable", "commit", "constant"]
 
 _commit_lock = waited_for()
+_ndarray = np.ndarray
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None) -> Tensor:
@@ -147,8 +148,9 @@ class Variable(Operators):
         return self
 
     def _replace(self, array: Array) -> None:
-        self._fits(array.shape)
-        array.flags.writeable = False
+        if array.shape != self.type.shape:
+            self._fits(array.shape)
+        array.setflags(False)  # write
         self._array = array
 
     def _fits(self, shape: tuple[int, ...]) -> None:
@@ -172,15 +174,11 @@ class Variable(Operators):
         raw = delta.known if type(delta) is Tensor else delta
         if raw is None or isinstance(raw, Operators):
             raw = delta.array
-        type_ = self.type
         with _commit_lock:  # two threads that add both count
             array = ufunc(self._array, raw)
-            if type(array) is not np.ndarray or array.dtype is not type_.dtype:
-                array = np.asarray(array).astype(type_.dtype, copy=False)
-            if array.shape != type_.shape:
-                self._fits(array.shape)
-            array.setflags(False)
-            self._array = array
+            if type(array) is not _ndarray or array.dtype is not self.type.dtype:
+                array = np.asarray(array).astype(self.type.dtype, copy=False)
+            self._replace(array)
         return self
 
     # NumPy's protocols
@@ -227,6 +225,11 @@ def commit(
     variables: Sequence[Variable], arrays: Sequence[Array], *, fresh: bool = False
 ) -> None:
     """Assign several variables together; arrays that are not `fresh` are copied."""
+    if not fresh:
+        arrays = [np.array(a) for a in arrays]  # it may be an argument
     with _commit_lock:
         for v, a in zip(variables, arrays, strict=True):
-            v._replace(a if fresh else np.array(a))  # it may be an argument
+            if a.shape != v.type.shape:
+                v._fits(a.shape)
+            a.setflags(False)  # write
+            v._array = a

@@ -55,7 +55,7 @@ def _pace_collector() -> None:
     if threads_recording:
         if 0 < now[0] < RARELY:
             _usual = now
-            gc.set_threshold(RARELY, *now[1:])
+            gc.set_threshold(RARELY)
     elif now[0] == RARELY and _usual is not None:
         gc.set_threshold(*_usual)
 

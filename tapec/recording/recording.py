@@ -170,10 +170,12 @@ class Recording:
         """
         n = len(self._fresh)  # it may grow at the same time
         pending: list[weakref.ref[Any]] = []
-        for ref in (*self._settled, *self._fresh[:n]):
-            t = ref()
-            if t is None or t.rec is not self:
-                continue
+        alive = [
+            (t, ref)
+            for ref in (*self._settled, *self._fresh[:n])
+            if (t := ref()) is not None and t.rec is self
+        ]
+        for t, ref in alive:
             if t.known is None:
                 pending.append(ref)
             else:
@@ -298,8 +300,9 @@ class Recording:
 
     def pending(self) -> list[Any]:
         """Live tensors without a number."""
-        alive = [ref() for ref in self._fresh]
-        return [t for t in alive if t is not None and t.known is None]
+        return [
+            t for ref in self._fresh if (t := ref()) is not None and t.known is None
+        ]
 
     def settle(self, tensors: list[Any], arrays: Sequence[Array]) -> None:
         """All tensors that were pending have their numbers now."""

@@ -47,10 +47,12 @@ class Step:
     origin: primal, scope and user's frames of an op. calls: what was asked of the
     library here (see `tensor.calls`). plans: what was worked out for recordings that
     ended here, by question. asked: which of the variables read were the last question's
-    sources (see `tape_sources`).
+    sources (see `tape_sources`). answer: how that was answered (see `tape_again`).
     """
 
-    __slots__ = ("asked", "calls", "following", "origin", "plans", "value")
+    __slots__ = (
+        "answer", "asked", "calls", "following", "origin", "plans", "value",
+    )  # fmt: skip
 
     def __init__(self, value: Any, origin: Any = None) -> None:
         self.value: Value = value
@@ -59,6 +61,7 @@ class Step:
         self.calls: list[Any] = []
         self.plans: dict[Any, Any] = {}
         self.asked: Any = None
+        self.answer: Any = None
 
     def after(
         self, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type, origin: Any

@@ -88,7 +88,7 @@ class Tensor(Operators):
 
     def settle(self, array: Array) -> None:
         """From now on the tensor holds `array`."""
-        array.setflags(write=False)
+        array.setflags(False)  # write
         self.known = array
 
     def numpy(self) -> Array:

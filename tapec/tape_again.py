@@ -1,0 +1,95 @@
+"""A gradient that was asked for before, at the end of the same trail.
+
+A training loop asks each of its recordings the same: about the same value of the trail,
+about the variables that were read, while the same tensors are alive. Then nothing has
+to be worked out, and one look at what there is leads to the program:
+
+    found = answered(rec, rec.step.answer, target.value, variables)
+
+None: it has to be asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tapec.ir import Value
+from tapec.passes.extensions import added
+from tapec.recording import Recording
+from tapec.tape_program import GradientProgram
+from tapec.tensor import Tensor
+
+__all__ = ["Answer", "answered", "keep_answer"]
+
+
+class Answer(NamedTuple):
+    """What was asked of a tape without gaps, and how it was answered.
+
+    owners: by read, the number of its source and the leaf. wrt: the values of each
+    source. pending: those of the live tensors without numbers. passes: the user's own.
+    plan: of the program. types: of the gradients.
+    """
+
+    target: Value
+    owners: list[tuple[int, Value]]
+    wrt: list[tuple[Value, ...]]
+    pending: list[Value]
+    passes: Any
+    plan: Any
+    types: list[Any]
+
+
+def keep_answer(program: GradientProgram) -> None:
+    """Note how a question about all the variables that were read was answered."""
+    request = program.request
+    step = request.rec.step
+    asked = None if step is None else step.asked
+    if asked is None or request.wrt is not asked[1]:
+        return
+    targets, given, _, _, pending, passes = program.question
+    if given == (False,):
+        types = [group[0].type for group in request.wrt]
+        step.answer = Answer(
+            targets[0],
+            asked[0],
+            request.wrt,
+            list(pending),
+            passes,
+            program.plan,
+            types,
+        )
+
+
+_new = object.__new__
+
+
+def answered(
+    rec: Recording, answer: Answer, target: Value, named: list[Any]
+) -> list[Tensor] | None:
+    """The gradients, if the question that had this answer was the same."""
+    if target is not answer.target or answer.passes is not added():
+        return None
+    reads, owners = rec.reads, answer.owners
+    if len(reads) != len(owners) or len(named) != len(answer.wrt):
+        return None
+    for (_, v, leaf), (k, known) in zip(reads, owners):  # noqa: B905
+        if v is not named[k] or leaf is not known or not v.trainable:
+            return None
+    with rec.lock:
+        pending = rec.pending()
+        if [t.value for t in pending] != answer.pending:
+            return None
+        ran = answer.plan.run_again(rec.leaves)
+        if ran is None:
+            return None
+        outs, places = ran
+        if pending:
+            rec.settle(pending, outs[len(outs) - len(pending) :])
+    found = []
+    for i, type_ in zip(places, answer.types):  # noqa: B905
+        made: Any = _new(Tensor)
+        made.rec = made.value = None
+        made.kind = type_
+        made.known = outs[i]
+        found.append(made)
+    return found
