@@ -220,9 +220,11 @@ class GradientTape:
         self, target: Any, named: list[Any], output_gradients: Any
     ) -> list[Tensor] | None:
         """The gradient, if recordings like this one were asked for it before."""
-        rec, step = self._rec, getattr(self._rec, "step", None)
+        rec = self._rec
+        step = None if rec is None else rec.step
         if (
-            step is None
+            rec is None
+            or step is None
             or step.answer is None
             or type(target) is not Tensor
             or target.rec is not rec

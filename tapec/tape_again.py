@@ -44,7 +44,7 @@ def keep_answer(program: GradientProgram) -> None:
     request = program.request
     step = request.rec.step
     asked = None if step is None else step.asked
-    if asked is None or request.wrt is not asked[1]:
+    if step is None or asked is None or request.wrt is not asked[1]:
         return
     targets, given, _, _, pending, passes = program.question
     if given == (False,):

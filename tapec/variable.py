@@ -147,7 +147,7 @@ class Variable(Operators):
             self._replace(np.array(raw, self.dtype))
         return self
 
-    def _replace(self, array: Array) -> None:
+    def _replace(self, array: Any) -> None:
         if array.shape != self.type.shape:
             self._fits(array.shape)
         array.setflags(False)  # write
@@ -222,7 +222,7 @@ PLAIN.add(Variable)
 
 
 def commit(
-    variables: Sequence[Variable], arrays: Sequence[Array], *, fresh: bool = False
+    variables: Sequence[Variable], arrays: Sequence[Any], *, fresh: bool = False
 ) -> None:
     """Assign several variables together; arrays that are not `fresh` are copied."""
     if not fresh:

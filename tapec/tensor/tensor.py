@@ -86,7 +86,7 @@ class Tensor(Operators):
             self.rec = self.value = None  # type: ignore[assignment]
         return found[value]
 
-    def settle(self, array: Array) -> None:
+    def settle(self, array: Any) -> None:
         """From now on the tensor holds `array`."""
         array.setflags(False)  # write
         self.known = array
