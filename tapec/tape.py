@@ -97,35 +97,36 @@ class GradientTape:
             self._clear()
         if self._rec is None:
             free_lost()
-            self._rec = state.recording
-            if self._rec is None or not self._rec.hold(self):
-                self._rec = Recording(code)
-                self._rec.walk()
-                self._rec.hold(self)
+            rec = state.recording
+            if rec is None or not rec.hold(self):
+                rec = Recording(code)
+                rec.walk()
+                rec.holders.add(id(self))
+            self._rec = rec
         elif state.recording not in (None, self._rec):
             raise RuntimeError(
                 "a tape cannot be entered again inside another tape that it did not "
                 "record with; make a new GradientTape"
             )
         self._open = True  # first: what was begun is ended, whatever happens
-        self._span.open(self._rec.position)
+        self._span.open(self._rec._uid)
         self._rec.begin(self)
 
     def stop(self) -> None:
         """End the recording; `gradient` may follow."""
         if self._open and self._rec is not None:
-            self._span.close(self._rec.position)
+            self._span.close(self._rec._uid)
             self._rec.end(self)
             self._open = False
 
-    def _let_go(self, lost: bool = False) -> None:
+    def _let_go(self, lost: bool = False, alive: list[Any] | None = None) -> None:
         """No more gradients: the recording may be freed."""
         rec = self._rec
         if rec is not None and not rec.closed:
             if not lost:
                 self._known = self._accessed()
             self._watched.clear()
-            rec.release(self, lost)
+            rec.release(self, lost, alive)
         self._rec = None
 
     @contextmanager
@@ -236,13 +237,15 @@ class GradientTape:
             or not self._span.is_whole(rec._uid)
         ):
             return None
-        answer, value = step.answer, target.value
-        found = answered(rec, answer, value, named)
-        if found is not None:
-            request = Request(rec, [value], [None], answer.wrt, self._span)
-            self._asked.note(target, named, request)
-            self._done()
-        return found
+        answer, value, last = step.answer, target.value, not self.persistent
+        last = last and len(rec.holders) == 1
+        found = answered(rec, answer, value, named, last)
+        if found is None:
+            return None
+        request = Request(rec, [value], [None], answer.wrt, self._span)
+        self._asked.note_variables(target, named, request)
+        self._done(found[1])
+        return found[0]
 
     def _request(
         self, target: Any, sources: Any, output_gradients: Any, row: bool = False
@@ -289,11 +292,11 @@ class GradientTape:
         everything = self.watch_accessed_variables
         return Sources(rec, self._watched, self._span, everything, target)
 
-    def _done(self) -> None:
+    def _done(self, alive: list[Any] | None = None) -> None:
         """A gradient was given: a tape that is not persistent is finished."""
         self._used = True
         if not self.persistent:
-            self._let_go()
+            self._let_go(alive=alive)
 
     def explain(self, target: Any, source: Any) -> str:
         """How the gradient reaches `source`, op by op, or where and why it is cut.

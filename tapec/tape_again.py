@@ -4,7 +4,7 @@ A training loop asks each of its recordings the same: about the same value of th
 about the variables that were read, while the same tensors are alive. Then nothing has
 to be worked out, and one look at what there is leads to the program:
 
-    found = answered(rec, rec.step.answer, target.value, variables)
+    answered(rec, rec.step.answer, target.value, variables, last)
 
 None: it has to be asked.
 """
@@ -64,9 +64,12 @@ _new = object.__new__
 
 
 def answered(
-    rec: Recording, answer: Answer, target: Value, named: list[Any]
-) -> list[Tensor] | None:
-    """The gradients, if the question that had this answer was the same."""
+    rec: Recording, answer: Answer, target: Value, named: list[Any], last: bool
+) -> tuple[list[Tensor], list[Tensor]] | None:
+    """The gradients, and what is alive, if the question with this answer was the same.
+
+    last: nothing will be asked of the recording any more.
+    """
     if target is not answer.target or answer.passes is not added():
         return None
     reads, owners = rec.reads, answer.owners
@@ -76,20 +79,25 @@ def answered(
         if v is not named[k] or leaf is not known or not v.trainable:
             return None
     with rec.lock:
-        pending = rec.pending()
+        alive = rec.alive()
+        pending = [t for t in alive if t.known is None]
         if [t.value for t in pending] != answer.pending:
             return None
         ran = answer.plan.run_again(rec.leaves)
         if ran is None:
             return None
         outs, places = ran
-        if pending:
-            rec.settle(pending, outs[len(outs) - len(pending) :])
-    found = []
+        kept = outs[len(outs) - len(pending) :]
+        if last:
+            for t, array in zip(pending, kept):  # noqa: B905
+                t.settle(array)
+        else:
+            rec.settle(pending, kept)
+    grads = []
     for i, type_ in zip(places, answer.types):  # noqa: B905
         made: Any = _new(Tensor)
         made.rec = made.value = None
         made.kind = type_
         made.known = outs[i]
-        found.append(made)
-    return found
+        grads.append(made)
+    return grads, alive

@@ -59,7 +59,7 @@ class Asked:
 
     last: Any = None
     _targets: Sequence[weakref.ref[Any]] = ()
-    _sources: Sequence[weakref.ref[Any]] = ()
+    _sources: Sequence[Any] = ()
 
     def note(self, target: Any, sources: list[Any], request: Any) -> None:
         """Remember a request, which holds no tensor, without keeping these alive."""
@@ -68,11 +68,19 @@ class Asked:
         self._targets = tuple(map(weakref.ref, targets))
         self._sources = tuple(map(weakref.ref, sources))
 
+    def note_variables(self, target: Tensor, read: list[Any], request: Any) -> None:
+        """The same for one target and variables that the tape keeps alive anyway."""
+        self.last = request
+        self._targets = (weakref.ref(target),)
+        self._sources = tuple(read)
+
     def source(self, x: Any) -> tuple[Value, ...] | None:
         """The values that stood for `x`; None when it was not asked about."""
-        found = (i for i, ref in enumerate(self._sources) if ref() is x)
-        i = next(found, None)
-        return None if i is None else self.last.wrt[i]
+        for i, s in enumerate(self._sources):
+            if (s() if type(s) is weakref.ref else s) is x:
+                values: tuple[Value, ...] = self.last.wrt[i]
+                return values
+        return None
 
     def target(self, target: Any) -> list[Value] | None:
         """The values of the target asked about; None when this is another one."""

@@ -161,25 +161,11 @@ class Variable(Operators):
 
     def assign_add(self, delta: Any) -> Variable:
         """`assign(self + delta)`."""
-        return self._update(np.add, delta)
+        return _updated(self, np.add, delta)
 
     def assign_sub(self, delta: Any) -> Variable:
         """`assign(self - delta)`."""
-        return self._update(np.subtract, delta)
-
-    def _update(self, ufunc: np.ufunc, delta: Any) -> Variable:
-        rec = state.recording
-        if rec is not None and rec.is_trace:
-            return self.assign(ufunc(self.read(), delta))
-        raw = delta.known if type(delta) is Tensor else delta
-        if raw is None or isinstance(raw, Operators):
-            raw = delta.array
-        with _commit_lock:  # two threads that add both count
-            array = ufunc(self._array, raw)
-            if type(array) is not _ndarray or array.dtype is not self.type.dtype:
-                array = np.asarray(array).astype(self.type.dtype, copy=False)
-            self._replace(array)
-        return self
+        return _updated(self, np.subtract, delta)
 
     # NumPy's protocols
 
@@ -219,6 +205,25 @@ class Variable(Operators):
 
 
 PLAIN.add(Variable)
+
+
+def _updated(v: Variable, ufunc: np.ufunc, delta: Any) -> Variable:
+    rec = state.recording
+    if rec is not None and rec.is_trace:
+        return v.assign(ufunc(v.read(), delta))
+    raw = delta.known if type(delta) is Tensor else delta
+    if type(raw) is not _ndarray and (raw is None or isinstance(raw, Operators)):
+        raw = delta.array
+    with _commit_lock:  # two threads that add both count
+        array = ufunc(v._array, raw)
+        type_ = v.type
+        if type(array) is not _ndarray or array.dtype is not type_.dtype:
+            array = np.asarray(array).astype(type_.dtype, copy=False)
+        if array.shape != type_.shape:
+            v._fits(array.shape)
+        array.setflags(False)  # write
+        v._array = array
+    return v
 
 
 def commit(

@@ -143,11 +143,14 @@ class Recording:
             if last and self.home.get("recording") in (self, None):
                 make_current(self.home, None)
 
-    def release(self, tape: Any, lost: bool = False) -> None:
+    def release(
+        self, tape: Any, lost: bool = False, alive: list[Any] | None = None
+    ) -> None:
         """One tape less will ask for gradients; the last one frees the recording.
 
         lost: the tape died, which the collector may bring about in another thread or in
         the middle of an operation; then the next tape of the thread does the freeing.
+        alive: the tensors that are, if somebody knows.
         """
         with _life:
             self.holders.discard(id(tape))
@@ -157,27 +160,24 @@ class Recording:
         idle = self.home is state.__dict__ and not (lost and called_from_tapec())
         if idle and self.lock.acquire(blocking=False):
             try:
-                self._let_go()
+                self._let_go(alive)
             finally:
                 self.lock.release()
         else:
             self.home.setdefault("lost", []).append(weakref.ref(self))
 
-    def _let_go(self) -> None:
+    def _let_go(self, alive: list[Any] | None = None) -> None:
         """Tensors that are known forget the recording, and it forgets everything.
 
         What a pending tensor was computed from stays until its number is asked for.
         """
         n = len(self._fresh)  # it may grow at the same time
         pending: list[weakref.ref[Any]] = []
-        alive = [
-            (t, ref)
-            for ref in (*self._settled, *self._fresh[:n])
-            if (t := ref()) is not None and t.rec is self
-        ]
-        for t, ref in alive:
+        for t in self.alive() if alive is None else alive:
+            if t.rec is not self:
+                continue
             if t.known is None:
-                pending.append(ref)
+                pending.append(weakref.ref(t))
             else:
                 t.rec = t.value = None
         self._fresh[:n] = pending
@@ -298,8 +298,13 @@ class Recording:
             self.settle(pending, [found[t.value] for t in pending])
             return found
 
+    def alive(self) -> list[Any]:
+        """Live tensors that refer to values of the recording."""
+        refs = [*self._settled, *self._fresh] if self._settled else self._fresh
+        return [t for ref in refs if (t := ref()) is not None]
+
     def pending(self) -> list[Any]:
-        """Live tensors without a number."""
+        """Those without a number."""
         return [
             t for ref in self._fresh if (t := ref()) is not None and t.known is None
         ]

@@ -17,30 +17,32 @@ from tapec.tensor.tensor import Tensor
 __all__ = ["compute"]
 
 _new = object.__new__
+_ufunc, _ndarray = np.ufunc, np.ndarray
 
 
 def compute(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """What `prim` gives for tensors, arrays and numbers."""
     ufunc = prim.reference
-    if attrs or type(ufunc) is not np.ufunc:
+    if attrs or type(ufunc) is not _ufunc:
         return _prepared(prim, args, attrs)
-    raw: list[Any] = []
+    raw: list[Any] = [*args]
     kind: Any = None
-    for a in args:
+    for i, a in enumerate(args):
         t = type(a)
         if t is Tensor:
             kind = a.kind
-            a = a.array if a.known is None else a.known
+            raw[i] = a.known
+            if a.known is None:
+                raw[i] = a.array
         elif t is not float and t is not int:
             if not isinstance(a, Operators):
                 return _prepared(prim, args, attrs)
-            a = a.array
-        raw.append(a)
+            raw[i] = a.array
     try:
         out = ufunc(*raw)
     except Exception:  # said again, better, by those who know types
         return _prepared(prim, args, attrs)
-    if type(out) is not np.ndarray:
+    if type(out) is not _ndarray:
         many = type(out) is tuple
         return _prepared(prim, args, attrs) if many else Tensor.holding(out)
     dtype, shape = out.dtype, out.shape
