@@ -5,7 +5,7 @@ A body that threads share in chunks has other code than one that is run whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
@@ -23,6 +23,7 @@ Wanted = tuple[Function, bool]
 """A body, and whether it is run in chunks."""
 
 _known: WeakValueDictionary[Wanted, KernelCode]
+_light: WeakValueDictionary[Wanted, KernelCode]
 
 
 class Code(Protocol):
@@ -46,11 +47,14 @@ class _Elsewhere(NamedTuple):
 class KernelCode:
     """The code of a body: where it begins, and its text on request.
 
-    shared: whether it runs a chunk.
+    shared: whether it runs a chunk. light: whether LLVM took little effort.
     """
 
-    def __init__(self, wanted: Wanted, name: str, library: Code) -> None:
+    def __init__(
+        self, wanted: Wanted, name: str, library: Code, *, light: bool = False
+    ) -> None:
         self.body, self.shared = wanted
+        self.light = light
         self.address = library.address(name)
         self._library = library  # the code lives as long as this
 
@@ -60,7 +64,7 @@ class KernelCode:
 
         module: Any = engine.new_module("kernel")
         emit_kernel(module, self.body, "kernel", lines=True, shared=self.shared)
-        return engine.texts_of(module, _effort(self.body))
+        return engine.texts_of(module, _effort(self.body, light=self.light))
 
     @property
     def llvm(self) -> str:
@@ -103,23 +107,35 @@ class Kernel(NamedTuple):
         return self.code.assembly
 
 
-_known = WeakValueDictionary()
+_known, _light = WeakValueDictionary(), WeakValueDictionary()
 _lock = lock()
 
 
-def kernels_for(wanted: Iterable[Wanted]) -> dict[Wanted, KernelCode]:
-    """The code of each body; what is not known yet is compiled now."""
+def kernels_for(
+    wanted: Iterable[Wanted], light: Container[Wanted] = ()
+) -> dict[Wanted, KernelCode]:
+    """The code of each body; what is not known yet is compiled now.
+
+    light: those whose time hardly counts. One that some program compiled well is
+    taken all the same.
+    """
     wanted = dict.fromkeys(wanted)
     if platform.elsewhere():
         return {w: KernelCode(w, "kernel0", _Elsewhere(w)) for w in wanted}
     with _lock:
-        found = {each: _known.get(each) for each in wanted}
+        found = {each: _found(each, each in light) for each in wanted}
         new = [each for each, code in found.items() if code is None]
         if new:
-            codes = _compiled(new)
-            _known.update(codes)
+            codes = _compiled(new, light)
+            for each, code in codes.items():
+                (_light if code.light else _known)[each] = code
             found |= codes
     return {each: code for each, code in found.items() if code is not None}
+
+
+def _found(wanted: Wanted, light: bool) -> KernelCode | None:
+    found = _known.get(wanted)
+    return _light.get(wanted) if found is None and light else found
 
 
 # --- modules --------------------------------------------------------------------
@@ -128,13 +144,18 @@ MANY = 24
 """Ops of kernels that are worth a second thread to compile them."""
 
 
-def _compiled(wanted: list[Wanted]) -> dict[Wanted, KernelCode]:
+def _compiled(
+    wanted: list[Wanted], light: Container[Wanted] = ()
+) -> dict[Wanted, KernelCode]:
     """Each body's code; modules of about the same size compile at the same time."""
     groups: dict[engine.Effort, list[Wanted]] = {}
     for each in wanted:
-        groups.setdefault(_effort(each[0]), []).append(each)
+        effort = _effort(each[0], light=each in light)
+        groups.setdefault(effort, []).append(each)
     work = [
-        partial(_module, part) for group in groups.values() for part in _modules(group)
+        partial(_module, part, effort)
+        for effort, group in groups.items()
+        for part in _modules(group)
     ]
     many = config.threads > 1
     meanwhile = [Ahead(each).result if many else each for each in work[1:]]
@@ -157,9 +178,11 @@ def _modules(wanted: list[Wanted]) -> list[list[Wanted]]:
     return parts
 
 
-def _effort(body: Function) -> engine.Effort:
+def _effort(body: Function, *, light: bool) -> engine.Effort:
     from tapec.native.loops import is_product
 
+    if light:
+        return engine.Effort.PLAIN
     return engine.Effort.TIDY if is_product(body) else engine.Effort.FULL
 
 
@@ -171,7 +194,7 @@ def _inner_of(op: Value) -> list[Function]:
     return [value for _, value in op.attrs if type(value) is Function]
 
 
-def _module(wanted: list[Wanted]) -> dict[Wanted, KernelCode]:
+def _module(wanted: list[Wanted], effort: engine.Effort) -> dict[Wanted, KernelCode]:
     """The code of some bodies that need the same effort, compiled together."""
     names = [f"kernel{number}" for number in range(len(wanted))]
     pairs = list(zip(names, wanted, strict=True))
@@ -182,6 +205,7 @@ def _module(wanted: list[Wanted]) -> dict[Wanted, KernelCode]:
         for name, (body, shared) in pairs:
             emit_kernel(module, body, name, shared=shared)
 
-    effort = _effort(wanted[0][0])
-    library = engine.compiled(("kernels", *wanted), emit, names, effort=effort)
-    return {each: KernelCode(each, name, library) for name, each in pairs}
+    key = "kernels", effort.name, *wanted
+    library = engine.compiled(key, emit, names, effort=effort)
+    light = effort is engine.Effort.PLAIN
+    return {each: KernelCode(each, name, library, light=light) for name, each in pairs}

@@ -99,8 +99,7 @@ class Compiler:
         start = time.perf_counter()
         module = self.optimized(text, effort)
         middle = time.perf_counter()
-        plain = effort is Effort.PLAIN
-        code = self._object(self._plain_machine if plain else self._machine, module)
+        code = self._object(self._generator(effort), module)
         end = time.perf_counter()
         log.event(
             "passes", "llvm", effort=effort.name.lower(), text=len(text),
@@ -112,7 +111,10 @@ class Compiler:
     def texts(self, text: str, effort: Effort = Effort.FULL) -> tuple[str, str]:
         """Optimized LLVM IR, and assembly."""
         module = self.optimized(text, effort)
-        return str(module), str(self._machine.emit_assembly(module))
+        return str(module), str(self._generator(effort).emit_assembly(module))
+
+    def _generator(self, effort: Effort) -> Any:
+        return self._plain_machine if effort is Effort.PLAIN else self._machine
 
     def optimized(self, text: str, effort: Effort = Effort.FULL) -> Any:
         """Parsed and through LLVM's passes.

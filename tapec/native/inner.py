@@ -23,6 +23,7 @@ from tapec.native.layout import NoNative
 from tapec.native.plan import ALIGNMENT, make_plan
 from tapec.native.steps import Step, make_steps
 from tapec.native.table import Table
+from tapec.native.weight import light
 from tapec.native.words import Words
 
 __all__ = ["Inner", "inner_codes"]
@@ -41,7 +42,8 @@ class Inner:
             raise NoNative("a body with steps in Python")
         self.plan = make_plan(fn, [(step.reads, step.writes) for step in self.steps])
         self._kernels = kernels_for(
-            [step.wanted for step in self.steps if step.kind == "kernel"]
+            [step.wanted for step in self.steps if step.kind == "kernel"],
+            light(self.steps),
         )
         self._constants = {
             slot: np.ascontiguousarray(op.attr("value").array)

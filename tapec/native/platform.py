@@ -47,7 +47,12 @@ class Cpu(NamedTuple):
     @property
     def has(self) -> frozenset[str]:
         """The features that are there."""
-        return frozenset(f[1:] for f in self.features.split(",") if f[:1] == "+")
+        return _there(self.features)
+
+
+@lru_cache(maxsize=16)
+def _there(features: str) -> frozenset[str]:
+    return frozenset(f[1:] for f in features.split(",") if f[:1] == "+")
 
 
 @lru_cache(maxsize=1)

@@ -30,6 +30,7 @@ from tapec.native.platform import HEADERS
 from tapec.native.sized import Sized
 from tapec.native.steps import Step, make_steps
 from tapec.native.table import Table
+from tapec.native.weight import light
 from tapec.native.words import Words
 
 __all__ = ["Direct", "Program", "compile"]
@@ -125,7 +126,8 @@ class Program:
             for _, op in self.plan.constants
         }
         self._kernels = kernels_for(
-            [step.wanted for step in self.steps if step.kind == "kernel"]
+            [step.wanted for step in self.steps if step.kind == "kernel"],
+            light(self.steps),
         )
         self._params = [p.type for p in fn.params]
         self._outs = [(empty_for(r.type), r.shape, r.dtype) for r in fn.results]

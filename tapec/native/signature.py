@@ -53,8 +53,7 @@ def declare(
 
 def emit_entry(module: Any, inner: Any, name: str) -> None:
     """Look up the buffers, so that the kernel proper has arguments to mark noalias."""
-    outer = ir.Function(module, SIGNATURE, name)
-    outer.attributes.add("nounwind")
+    outer = _entry(module, SIGNATURE, name)
     at = ir.IRBuilder(outer.append_basic_block("entry"))
     slots, indices = outer.args
     at.ret(at.call(inner, arguments(at, inner.args, slots, indices)))
@@ -62,8 +61,7 @@ def emit_entry(module: Any, inner: Any, name: str) -> None:
 
 def emit_chunk(module: Any, inner: Any, name: str, partial: Sequence[int]) -> None:
     """The same for a part of the loop. partial: which buffers are partial results."""
-    outer = ir.Function(module, CHUNK, name)
-    outer.attributes.add("nounwind")
+    outer = _entry(module, CHUNK, name)
     at = ir.IRBuilder(outer.append_basic_block("entry"))
     slots, indices, begin, end, scratch, _ = outer.args
     found = arguments(at, inner.args[:-2], slots, indices)
@@ -72,6 +70,14 @@ def emit_chunk(module: Any, inner: Any, name: str, partial: Sequence[int]) -> No
         where = at.load(where, typ=INT)
         found[number] = at.gep(scratch, [where], source_etype=ir.IntType(8))
     at.ret(at.call(inner, [*found, begin, end]))
+
+
+def _entry(module: Any, signature: Any, name: str) -> Any:
+    """A function of loads and one call: no pass finds anything in it, each looks."""
+    outer = ir.Function(module, signature, name)
+    for attribute in ("nounwind", "optnone", "noinline"):
+        outer.attributes.add(attribute)
+    return outer
 
 
 def arguments(at: Any, wanted: Sequence[Any], slots: Any, indices: Any) -> list[Any]:

@@ -7,6 +7,7 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from unittest import mock
+from weakref import WeakValueDictionary
 
 from tapec.native import accumulate, cache, split
 from tapec.passes import enclose, tile_batches, tile_plan, tile_size
@@ -83,7 +84,8 @@ def eager(active: bool = True):
             (tile_batches, {"FULL": -1, "LEAST": 0}),
             (split, {"WORTH": 0, "LEAST": 1e-9, "SMALLER": 1e-9, "BLOCK": 2}),
             (accumulate, {"BLOCK": 2}),
-            (cache, {"_known": type(cache._known)()}),
+            (cache, {"_known": WeakValueDictionary(),
+                     "_light": WeakValueDictionary()}),
         ):  # fmt: skip
             stack.enter_context(mock.patch.multiple(module, **numbers))
         stack.enter_context(mock.patch.dict("os.environ", {"TAPEC_CACHE_DIR": "0"}))
