@@ -7,6 +7,7 @@ all of them stay open until the kernel is complete.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -19,11 +20,11 @@ from tapec.ops.tiled import ROWS
 __all__ = ["Loop", "Nest", "Part"]
 
 INT = ir.IntType(64)
-LANES = 8
+LANES, UNIT = 8, 64
 SHORT, HEAVY = 64, 50
-"""Numbers in a vector. Elements of a loop whose last vector is worth masking; and
-instructions of one that is, whatever its length: it is not worth to be written out for
-vectors, parts of a vector and single elements."""
+"""Numbers in a vector, and in all that LLVM takes at once. Elements of a loop whose
+last vector is worth masking; and instructions of one that is, whatever its length: it
+is not worth to be written out for vectors, parts of a vector and single elements."""
 
 
 class Loop(NamedTuple):
@@ -89,6 +90,7 @@ class Nest:
                 most = self.extents.value(whole)
                 least = outer.icmp_unsigned("<", stop, most)
                 stop = outer.select(least, stop, most)
+                stop = _in_units(outer, start, stop, self._unit(loop))
         if self._part is not None and depth == self._part.depth:
             start, stop = self._part.begin, self._part.end
         head = self.function.append_basic_block(f"loop{depth}")
@@ -99,6 +101,13 @@ class Nest:
         self._stops.append(stop)
         self.counters.append(counter)
         self.before.append(builder)
+
+    def _unit(self, loop: Loop) -> int:
+        """What the length of every block is a multiple of, as far as is of use."""
+        if loop.within is None or isinstance(loop.extent, Dim):
+            return 1
+        whole = self.loops[loop.within - 1].extent
+        return 1 if isinstance(whole, Dim) else math.gcd(whole, loop.extent, UNIT)
 
     def span(self, depth: int) -> tuple[Any, Any]:
         """Where the loop at this depth starts and stops: LLVM values."""
@@ -119,7 +128,9 @@ class Nest:
             step = ir.Constant(INT, self.loops[depth - 1].step)
             following = latch.add(counter, step, flags=("nuw", "nsw"))
             counter.add_incoming(following, latch.block)
-            again = latch.icmp_unsigned("<", following, self._stops[depth - 1])
+            exact = self._unit(self.loops[depth - 1]) > 1
+            less = "!=" if exact else "<"
+            again = latch.icmp_unsigned(less, following, self._stops[depth - 1])
             branch = latch.cbranch(again, head, self._tails[depth - 1])
             if depth < len(self.loops):
                 continue
@@ -132,6 +143,20 @@ class Nest:
             self.counters[depth].add_incoming(self._starts[depth], builder.block)
             builder.branch(self._heads[depth])
         return self.after[0]
+
+
+def _in_units(at: Any, start: Any, stop: Any, unit: int) -> Any:
+    """`stop`, which is some units behind `start`: with this number of elements LLVM
+    sees that no part of a vector is left, and writes no loops for it."""
+    if unit == 1:
+        return stop
+    kind = [INT]
+    most = at.module.declare_intrinsic(
+        "llvm.umax", kind, ir.FunctionType(INT, [INT, INT])
+    )
+    length = at.and_(at.sub(stop, start), ir.Constant(INT, -unit))
+    length = at.call(most, [length, ir.Constant(INT, unit)])
+    return at.add(start, length, flags=("nuw", "nsw"))
 
 
 def _leaves_rest(loop: Loop) -> bool:
