@@ -48,7 +48,7 @@ def _reflected(prim: Primitive) -> Callable[[Any, Any], Any]:
 
 def _unary(prim: Primitive) -> Callable[[Any], Any]:
     def operator(self: Any) -> Any:
-        return prim(self)
+        return _primitive._bind(prim, (self,), _NO_ATTRS)
 
     return operator
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapec.errors import ShapeError
-from tapec.ir import Dim
+from tapec.ir import ArrayType, Dim
 from tapec.numpy.positions import Position, as_position
 from tapec.numpy.shapes import broadcast_to, reshape, transpose
 from tapec.numpy.support import OutOfRange, here
@@ -26,7 +27,7 @@ from tapec.ops.select import where
 from tapec.ops.shape import flip
 from tapec.ops.shape import reshape as reshape_op
 from tapec.promotion import broadcast_shapes
-from tapec.tensor import as_tensor, implements
+from tapec.tensor import as_tensor, bind_chain, implements
 
 __all__ = ["getitem", "setitem"]
 
@@ -206,10 +207,19 @@ def _row(x: Any, i: int) -> Any:
     shape = x.shape
     if not shape or not -shape[0] <= i < shape[0]:
         read_key(x, i)  # raises
-    i, rest = i + shape[0] if i < 0 else i, shape[1:]
-    zeros = (0,) * len(rest)
-    row = slice_(x, start=(i, *zeros), stop=(i + 1, *rest), step=(1,) * len(shape))
-    return reshape_op(row, shape=rest)
+    i = i + shape[0] if i < 0 else i
+    zeros, rest, step, part, reshaped = _row_of(x.type)
+    start, stop = ("start", (i, *zeros)), ("stop", (i + 1, *rest))
+    return bind_chain(x, ((slice_, (start, stop, step), part), reshaped))
+
+
+@lru_cache(maxsize=256)
+def _row_of(type_: ArrayType) -> tuple[Any, ...]:
+    """What the ops of all rows of an array have in common."""
+    rest = type_.shape[1:]
+    step = "step", (1,) * type_.ndim
+    part, row = (ArrayType(type_.dtype, shape) for shape in ((1, *rest), rest))
+    return (0,) * len(rest), rest, step, part, (reshape_op, (("shape", rest),), row)
 
 
 def _region(x: Any, plan: Plan) -> Any:

@@ -25,6 +25,7 @@ from tapec.ops.const import const
 from tapec.recording.current import make_current, state
 from tapec.recording.literals import literal_of
 from tapec.recording.places import called_from_tapec, locate, user_frames
+from tapec.recording.sites import Sites
 from tapec.recording.trail import Step, root
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
+
+_new = object.__new__
 
 PLANS: dict[Any, Any] = {}
 """What `tensor.bind` has worked out, by operation and kinds of operands."""
@@ -88,6 +91,7 @@ class Recording:
     scope = ""
     step: Step | None = None
     meta: Meta | None = None
+    sites: Sites | None = None
     flushes = 0
     _uid = 0
     ranges: list[Any] | None = None
@@ -191,18 +195,33 @@ class Recording:
 
     # recording
 
+    def here(self, near: int = 3) -> Meta | None:
+        """What ops that are recorded now have in common; None on a trail.
+
+        near: see `user_frames`.
+        """
+        if self.meta is not None or self.step is not None:
+            return self.meta
+        if self.sites is not None:
+            return self.sites.meta(self.scope, near)
+        return Meta(None, self.scope, user_frames(self.stop, near))
+
     def append(
         self, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type,
-        near: int = 3,
+        here: Meta | None = None,
     ) -> Value:  # fmt: skip
-        """Note one op of known type. near: see `user_frames`."""
-        meta = self.meta
+        """Note one op of known type."""
         if self.step is not None:
-            value = self._along(self.step, prim, args, attrs, type_, near + 2)
+            value = self._along(self.step, prim, args, attrs, type_, 5)
         else:
-            if meta is None:
-                meta = Meta(None, self.scope, user_frames(self.stop, near))
-            value = Value(prim, args, attrs, type_, self._uid, "", meta)
+            value = _new(Value)
+            value.prim = prim
+            value.args = args
+            value.attrs = attrs
+            value.type = type_
+            value.uid = self._uid
+            value.name = ""
+            value.meta = self.here() if here is None else here  # type: ignore[assignment]
         self._uid += 1
         self.values.append(value)
         return value
@@ -235,11 +254,11 @@ class Recording:
         return value
 
     def literal(
-        self, number: Any, dtype: np.dtype[Any] | None = None, near: int = 3
+        self, number: Any, dtype: np.dtype[Any] | None = None, here: Meta | None = None
     ) -> Value:
         """A scalar from the user's text or a rule."""
         attrs, type_ = literal_of(number, dtype)
-        return self.append(const, (), attrs, type_, near)
+        return self.append(const, (), attrs, type_, here)
 
     def leaf(self, source: Any, array: Array, name: str = "") -> Value:
         """The parameter that stands for `source`; `array` types it.

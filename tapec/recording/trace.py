@@ -13,6 +13,7 @@ from tapec.errors import TraceError
 from tapec.interpret import apply
 from tapec.ir import ArrayType, Function, Value, asked, op_with_sizes
 from tapec.recording.recording import Array, Recording, array_of
+from tapec.recording.sites import Sites
 
 __all__ = ["Trace"]
 
@@ -44,9 +45,11 @@ class Trace(Recording):
 
     def watched(self, fun: Any, args: Sequence[Any], kw: Mapping[str, Any]) -> Any:
         """The results of a call that is recorded."""
+        self.sites = Sites(self.stop)
         try:
             return fun(*args, **kw)
         finally:
+            self.sites = None
             if self.rounds is not None:
                 self.rounds.close()
 

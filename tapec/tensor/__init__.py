@@ -5,7 +5,7 @@ recording). NumPy's functions reach it through `__array_ufunc__` and
 `__array_function__`; every operation ends in `bind`.
 """
 
-from tapec.tensor.binding import bind, check_equal, concrete
+from tapec.tensor.binding import bind, bind_chain, check_equal, concrete
 from tapec.tensor.dispatch import array_function, array_ufunc, ufunc_primitive
 from tapec.tensor.functions import FUNCTIONS, implements
 from tapec.tensor.kinds import Weak, ordinary
@@ -20,6 +20,7 @@ __all__ = [
     "array_ufunc",
     "as_tensor",
     "bind",
+    "bind_chain",
     "check_equal",
     "concrete",
     "implements",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tapec import primitive as _primitive
 from tapec.errors import TapecError, at
-from tapec.ir import ArrayType, TupleType, Type, Value
+from tapec.ir import ArrayType, Attrs, Meta, TupleType, Type, Value
 from tapec.operators import Operators
 from tapec.ops.cast import cast
 from tapec.ops.const import item
@@ -22,7 +23,10 @@ from tapec.tensor.kinds import Weak
 from tapec.tensor.operands import as_tensor, operand
 from tapec.tensor.tensor import Tensor
 
-__all__ = ["bind", "check_equal", "concrete"]
+__all__ = ["bind", "bind_chain", "check_equal", "concrete"]
+
+_NO_ATTRS: dict[str, Any] = {}
+_new = object.__new__
 
 EAGER = os.environ.get("TAPEC_EAGER", "0") not in ("", "0")
 """Whether a tape computes each op as it is recorded (for stepping through in pdb)."""
@@ -34,11 +38,10 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     if rec is None:
         return compute(prim, args, attrs)
     if rec.step is None:
-        plain = None if attrs else _plain(rec, prim, args)
-        if plain is not None:
-            plan = rec.plans.get(plain[0])
-            if plan is not None and plan[0] is None:
-                return _noted(rec, prim, plain[1], (), plan)
+        if not attrs and len(args) == 2:
+            return _binary(rec, prim, *args)
+        if not attrs and len(args) == 1:
+            return _unary(rec, prim, *args)
         return _record(rec, prim, args, attrs)
     out = followed(rec, prim, args, attrs, 3)
     if out is not None:
@@ -51,17 +54,53 @@ def bind(prim: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     return out
 
 
-def _plain(rec: Recording, prim: Primitive, args: tuple[Any, ...]) -> Any:
-    """Key of the plan, and values, for one or two tensors of this recording."""
-    if len(args) == 2:
-        a, b = args
-        if type(a) is Tensor is type(b) and a.rec is rec is b.rec:
-            return (prim, (), a.kind, b.kind), (a.value, b.value)
-    elif len(args) == 1:
-        (a,) = args
-        if type(a) is Tensor and a.rec is rec:
-            return (prim, (), a.kind), (a.value,)
-    return None
+def bind_chain(x: Tensor, ops: Sequence[tuple[Primitive, Attrs, ArrayType]]) -> Tensor:
+    """Apply ops, each to the result of the one before; the caller knows their types."""
+    rec = state.recording
+    short = x.rec is rec and type(x.kind) is not Weak and not EAGER
+    if rec is None or rec.step is not None or not short:
+        for prim, attrs, _ in ops:
+            x = bind(prim, (x,), dict(attrs))
+        return x
+    here = rec.here(6)
+    value = x.value
+    for prim, attrs, type_ in ops:
+        value = rec.append(prim, (value,), attrs, type_, here)
+    out = Tensor(rec, value, value.type)
+    if not rec.is_trace:
+        rec.track(out)
+    return out
+
+
+def _unary(rec: Recording, prim: Primitive, a: Any) -> Any:
+    """`_record` for one operand, a short way for tensors."""
+    if type(a) is Tensor and a.rec is rec:
+        plan = rec.plans.get((prim, (), a.kind))
+        if plan is not None and plan[0] is None:
+            return _noted(rec, prim, (a.value,), (), plan, rec.here(5))
+    return _record(rec, prim, (a,), _NO_ATTRS)
+
+
+def _binary(rec: Recording, prim: Primitive, a: Any, b: Any) -> Any:
+    """`_record` for two operands, a short way for tensors and numbers."""
+    kind_a = a.kind if type(a) is Tensor and a.rec is rec else type(a)
+    kind_b = b.kind if type(b) is Tensor and b.rec is rec else type(b)
+    plan = rec.plans.get((prim, (), kind_a, kind_b))
+    if plan is None:
+        return _record(rec, prim, (a, b), _NO_ATTRS)
+    casts = plan[0]
+    if casts is None:
+        return _noted(rec, prim, (a.value, b.value), (), plan, rec.here(5))
+    to_a, to_b = casts
+    if to_b is None and (kind_a is float or kind_a is int):
+        here = rec.here(5)
+        number = rec.literal(a, to_a, here)
+        return _noted(rec, prim, (number, b.value), (), plan, here)
+    if to_a is None and (kind_b is float or kind_b is int):
+        here = rec.here(5)
+        number = rec.literal(b, to_b, here)
+        return _noted(rec, prim, (a.value, number), (), plan, here)
+    return _record(rec, prim, (a, b), _NO_ATTRS)
 
 
 def _record(
@@ -92,21 +131,27 @@ def _record(
     if plan is None:
         plan = rec.plans[key] = _plan(prim, kinds, attrs, rec)
     casts = plan[0]
+    here = rec.here(5)
     if casts is not None or not as_is:
         wanted = casts or (None,) * len(args)
-        operands = [_recorded(rec, a, dtype) for a, dtype in zip(args, wanted)]  # noqa: B905
-    return _noted(rec, prim, tuple(operands), items, plan)
+        operands = [_recorded(rec, a, t, here) for a, t in zip(args, wanted)]  # noqa: B905
+    return _noted(rec, prim, tuple(operands), items, plan, here)
 
 
 def _noted(
-    rec: Recording, prim: Primitive, operands: tuple[Value, ...], items: Any, plan: Any
-) -> Any:
+    rec: Recording, prim: Primitive, operands: tuple[Value, ...], items: Any, plan: Any,
+    here: Meta | None,
+) -> Any:  # fmt: skip
     """The tensor (or tensors) of one more op."""
     _, type_, kind = plan
-    value = rec.append(prim, operands, items, type_, 5)
+    value = rec.append(prim, operands, items, type_, here)
     if type(type_) is TupleType:
         return _results(rec, value, prim)
-    out = Tensor(rec, value, kind)
+    out = _new(Tensor)
+    out.rec = rec
+    out.value = value
+    out.kind = kind
+    out.known = None
     if rec.is_trace:
         return out
     rec.track(out)
@@ -115,15 +160,15 @@ def _noted(
     return out
 
 
-def _recorded(rec: Recording, a: Any, dtype: Any) -> Value:
+def _recorded(rec: Recording, a: Any, dtype: Any, here: Meta | None) -> Value:
     """An operand on the recording, cast when the operation wants another dtype."""
     if type(a) is not Tensor:
-        return rec.literal(a, dtype, 7)
+        return rec.literal(a, dtype, here)
     v: Value = a.value if a.rec is rec else rec.leaf_of(a) or rec.leaf(a, a.array)
     if dtype is None:
         return v
     to = ArrayType(dtype, v.type.shape)
-    return rec.append(cast, (v,), (("dtype", dtype),), to)
+    return rec.append(cast, (v,), (("dtype", dtype),), to, here)
 
 
 def _flush_here(rec: Recording, out: Tensor) -> None:

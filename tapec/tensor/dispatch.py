@@ -115,6 +115,8 @@ def array_function(self: Any, func: Any, types: Any, args: Any, kw: Any) -> Any:
     if rec is None:
         return implementation(*args, **kw)
     if rec.step is None:
+        if func is GETITEM and type(args[1]) is int:  # another one in each round
+            return implementation(*args)
         return called(rec, implementation, func, args, kw)
     if func is GETITEM:
         reading = not isinstance(args[1], (np.ndarray, Operators))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapec.ir import Attrs, Meta, Type, Value
+from tapec.ir import Attrs, Type, Value
 from tapec.recording import Recording
 from tapec.recording.recording import PLANS
 from tapec.tensor.calls import STATIC, side_effects
@@ -22,17 +22,19 @@ from tapec.tensor.tensor import Tensor
 __all__ = ["called", "clear"]
 
 MOST = 16_384
-_known: dict[Any, Template | None] = {}
-"""By call; None for one that was made once."""
+_known: dict[Any, Any] = {}
+"""A template by call. True for one that was made once, False for one that does more
+than to record ops, or something else each time."""
 
-_no: set[Any] = set()
-"""Calls that do more than to record ops, or something else each time."""
+_ENDS = {int, type(None)}
+"""Types in slices that say all by their value."""
+
+_new = object.__new__
 
 
 def clear() -> None:
     """Forget all calls."""
     _known.clear()
-    _no.clear()
 
 
 class _Op(NamedTuple):
@@ -51,18 +53,20 @@ class Template(NamedTuple):
     result: int
     kind: Any
 
-    def recorded(self, rec: Recording, operands: list[Value]) -> Tensor:
-        values = list(operands)
-        before = rec.meta
-        if before is None:  # all ops are made in one place
-            rec.meta = Meta(*rec.origin(4))
-        for op in self.ops:
-            args = tuple([values[i] for i in op.args])
-            values.append(rec.append(op.prim, args, op.attrs, op.type))
-        rec.meta = before
-        out = Tensor(rec, values[self.result], self.kind)
-        rec.track(out)
-        return out
+    def recorded(self, rec: Recording, operands: list[Value], near: int) -> Tensor:
+        """The result; all ops are made in one place. near: see `Recording.here`."""
+        here = rec.here(near)
+        for prim, places, attrs, type_ in self.ops:
+            args = tuple([operands[i] for i in places])
+            operands.append(rec.append(prim, args, attrs, type_, here))
+        out: Any = _new(Tensor)
+        out.rec = rec
+        out.value = operands[self.result]
+        out.kind = self.kind
+        out.known = None
+        if not rec.is_trace:
+            rec.track(out)
+        return out  # type: ignore[no-any-return]
 
 
 def called(
@@ -75,15 +79,14 @@ def called(
     """
     operands: list[Value] = []
     key = _key(rec, what, args, options, operands) if rec.plans is PLANS else None
-    if key is None or key in _no:
-        return implementation(*args, **options)
-    template = _known.get(key)
-    if template is not None:
-        return template.recorded(rec, operands)
-    if key not in _known:
-        if len(_known) + len(_no) >= MOST:
+    template = False if key is None else _known.get(key)
+    if type(template) is Template:
+        return template.recorded(rec, operands, 5)
+    if template is None:
+        if len(_known) >= MOST:
             clear()
-        _known[key] = None
+        _known[key] = True
+    if not template:
         return implementation(*args, **options)
     first, before = len(rec.values), (rec.position, side_effects(rec))
     out = implementation(*args, **options)
@@ -91,11 +94,7 @@ def called(
     pure = before == (rec.position - len(found), side_effects(rec))
     changed = any(out is a for a in args)
     made = _template(operands, found, rec, out) if pure and not changed else None
-    if made is None:
-        _known.pop(key, None)
-        _no.add(key)
-    else:
-        _known[key] = made
+    _known[key] = made or False
     return out
 
 
@@ -143,21 +142,27 @@ def _mark(rec: Recording, x: Any, marks: list[Any], operands: list[Value]) -> bo
     if kind is Tensor:
         if x.rec is not rec or x.known is not None:
             return False
-        if x.value in operands:
-            place = operands.index(x.value)
+        value = x.value
+        if value in operands:
+            marks += (operands.index(value), x.kind)
         else:
-            place = len(operands)
-            operands.append(x.value)
-        marks += (place, x.kind)
+            marks += (len(operands), x.kind)
+            operands.append(value)
         return True
     if kind is int or kind is str or kind is bool:
         marks += (kind, x)
         return True
     if kind is slice:
-        x = x.start, x.stop, x.step
+        x = a, b, c = x.start, x.stop, x.step
+        if type(a) in _ENDS and type(b) in _ENDS and type(c) in _ENDS:
+            marks += (kind, a, b, c)
+            return True
     if kind is slice or kind is tuple or kind is list:
         marks += (kind, len(x))
-        return all([_mark(rec, e, marks, operands) for e in x])
+        for e in x:  # noqa: SIM110 (called for each op)
+            if not _mark(rec, e, marks, operands):
+                return False
+        return True
     if kind is float:
         marks += (kind, x.hex())
         return True
