@@ -16,10 +16,10 @@ from tapec.ops import logic as lo
 from tapec.primitive import Primitive
 from tapec.recording import locate, state, warn
 
-__all__ = ["GETITEM", "PLAIN", "Operators"]
+__all__ = ["GETITEM", "PLAIN", "Operators", "defers"]
 
 
-PLAIN: set[type] = {float, int}
+PLAIN: set[type] = {float, int, np.ndarray}
 """Types of operands that every operator takes; `tensor` adds its own."""
 
 _NO_ATTRS: dict[str, Any] = {}
@@ -30,7 +30,7 @@ GETITEM = operator.getitem
 
 def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if type(other) in PLAIN or not _defers(other):
+        if type(other) in PLAIN or not defers(other):
             return _primitive._bind(prim, (self, other), _NO_ATTRS)
         return NotImplemented
 
@@ -39,7 +39,7 @@ def _binary(prim: Primitive) -> Callable[[Any, Any], Any]:
 
 def _reflected(prim: Primitive) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if type(other) in PLAIN or not _defers(other):
+        if type(other) in PLAIN or not defers(other):
             return _primitive._bind(prim, (other, self), _NO_ATTRS)
         return NotImplemented
 
@@ -57,7 +57,7 @@ def _ufunc(ufunc: Any) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         if type(other) in PLAIN:  # nobody else could know better
             return _apply(ufunc, (self, other), _NO_ATTRS)
-        return NotImplemented if _defers(other) else ufunc(self, other)
+        return NotImplemented if defers(other) else ufunc(self, other)
 
     return operator
 
@@ -72,7 +72,7 @@ def install_apply(apply: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) 
     globals()["_apply"] = apply
 
 
-def _defers(other: Any) -> bool:
+def defers(other: Any) -> bool:
     """Operands that know better, or that are no numbers at all."""
     return other is None or isinstance(other, (str, bytes, dict, set))
 
@@ -128,10 +128,10 @@ class Operators:
     __pos__, __invert__ = _unary(ar.positive), _unary(lo.invert)
 
     def __eq__(self, other: object) -> Any:
-        return NotImplemented if _defers(other) else lo.equal(self, other)
+        return NotImplemented if defers(other) else lo.equal(self, other)
 
     def __ne__(self, other: object) -> Any:
-        return NotImplemented if _defers(other) else lo.not_equal(self, other)
+        return NotImplemented if defers(other) else lo.not_equal(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
         return np.matmul(other, self)

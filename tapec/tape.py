@@ -119,14 +119,14 @@ class GradientTape:
             self._rec.end(self)
             self._open = False
 
-    def _let_go(self, lost: bool = False, alive: list[Any] | None = None) -> None:
+    def _let_go(self, lost: bool = False) -> None:
         """No more gradients: the recording may be freed."""
         rec = self._rec
         if rec is not None and not rec.closed:
             if not lost:
                 self._known = self._accessed()
             self._watched.clear()
-            rec.release(self, lost, alive)
+            rec.release(self, lost)
         self._rec = None
 
     @contextmanager
@@ -238,13 +238,16 @@ class GradientTape:
         ):
             return None
         answer, value, last = step.answer, target.value, not self.persistent
-        last = last and len(rec.holders) == 1
-        found = answered(rec, answer, value, named, last)
+        found = answered(rec, answer, value, named, last and len(rec.holders) == 1)
         if found is None:
             return None
         request = Request(rec, [value], [None], answer.wrt, self._span)
         self._asked.note_variables(target, named, request)
-        self._done(found[1])
+        self._used = True
+        if last:
+            self._known = rec.reads[:], []
+            rec.release(self, alive=found[1])
+            self._rec = None
         return found[0]
 
     def _request(
@@ -292,11 +295,11 @@ class GradientTape:
         everything = self.watch_accessed_variables
         return Sources(rec, self._watched, self._span, everything, target)
 
-    def _done(self, alive: list[Any] | None = None) -> None:
+    def _done(self) -> None:
         """A gradient was given: a tape that is not persistent is finished."""
         self._used = True
         if not self.persistent:
-            self._let_go(alive=alive)
+            self._let_go()
 
     def explain(self, target: Any, source: Any) -> str:
         """How the gradient reaches `source`, op by op, or where and why it is cut.

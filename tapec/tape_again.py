@@ -81,8 +81,11 @@ def answered(
     with rec.lock:
         alive = rec.alive()
         pending = [t for t in alive if t.known is None]
-        if [t.value for t in pending] != answer.pending:
+        if len(pending) != len(answer.pending):
             return None
+        for t, value in zip(pending, answer.pending):  # noqa: B905
+            if t.value is not value:
+                return None
         ran = answer.plan.run_again(rec.leaves)
         if ran is None:
             return None

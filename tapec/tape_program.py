@@ -123,7 +123,8 @@ class _Plan:
         if info is not ready.info or first is None:
             return None
         programs.note_hit(self.fn)
-        return ready.run([*map(leaves.get, self.fn.params)]), first
+        inputs = [*map(leaves.get, self.fn.params), *ready.literals]
+        return ready.program(*inputs), first
 
     def columns(self, info: list[Any], wrt: list[tuple[Value, ...]]) -> list[list[int]]:
         """For each group of `wrt` the places of its gradients among the results."""

@@ -18,7 +18,7 @@ from tapec.tensor import Tensor, array_function, array_ufunc, as_tensor, ordinar
 __all__ = ["Variable", "commit", "constant"]
 
 _commit_lock = waited_for()
-_ndarray = np.ndarray
+_ndarray, _add, _subtract = np.ndarray, np.add, np.subtract
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None) -> Tensor:
@@ -161,11 +161,11 @@ class Variable(Operators):
 
     def assign_add(self, delta: Any) -> Variable:
         """`assign(self + delta)`."""
-        return _updated(self, np.add, delta)
+        return _updated(self, _add, delta)
 
     def assign_sub(self, delta: Any) -> Variable:
         """`assign(self - delta)`."""
-        return _updated(self, np.subtract, delta)
+        return _updated(self, _subtract, delta)
 
     # NumPy's protocols
 

@@ -90,7 +90,7 @@ def make_current(home: dict[str, Any], rec: Recording | None) -> None:
     else:
         threads_recording[id(home)] = True
         home["recording"] = rec
-        if home is state.__dict__ and not hasattr(_ends, "end"):
+        if not hasattr(_ends, "end") and home is state.__dict__:
             _ends.end = _End(id(home))
     _pace_collector()
 

@@ -112,8 +112,11 @@ def followed(
                 if frame.f_code is not call.code:
                     frame = _first_user(frame)
                 for code, instruction in call.frames:
-                    here = frame and frame.f_code is code
-                    if not here or frame.f_lasti != instruction:
+                    if (
+                        frame is None
+                        or frame.f_lasti != instruction
+                        or frame.f_code is not code
+                    ):
                         here = False
                         break
                     frame = frame.f_back

@@ -63,25 +63,25 @@ def again(rec: Recording, sources: tuple[Source, ...], args: tuple[Any, ...]) ->
         a: Any = args[place]
         if type(a) is not class_:
             return _unread(rec, sources, source)
-        if class_ is Tensor:
-            array = a.known
-            if array is None or a.rec is rec or a.kind is not kind:
-                return _unread(rec, sources, source)
-        elif class_ is np.ndarray:
-            if a.dtype is not kind.dtype or a.shape != kind.shape:
-                return _unread(rec, sources, source)
-            array = a.copy() if a.flags.writeable else own(a)
-        else:
+        if position is not None:
             array = a._array
             if a.type is not kind or a.name != leaf.name:
                 return _unread(rec, sources, source)
-        found = known.get(id(array))
-        if fresh:
-            if found is not None:
+        elif class_ is Tensor:
+            array = a.known
+            if array is None or a.rec is rec or a.kind is not kind:
                 return _unread(rec, sources, source)
-            known[id(array)] = array, leaf
+        else:
+            if a.dtype is not kind.dtype or a.shape != kind.shape:
+                return _unread(rec, sources, source)
+            array = a.copy() if a.flags.writeable else own(a)
+        key = id(array)
+        if fresh:
+            if key in known:
+                return _unread(rec, sources, source)
+            known[key] = array, leaf
             rec.leaves[leaf] = array
-        elif found is None or found[1] is not leaf:
+        elif key not in known or known[key][1] is not leaf:
             return _unread(rec, sources, source)
         if position is not None:
             rec.reads.append((position, a, leaf))
