@@ -17,6 +17,7 @@ from tapec.ir import Emitter, Function, Value, rewrite
 from tapec.passes.body_vjp import remembered
 from tapec.passes.fuse import fuse
 from tapec.passes.scalarize import scalarize
+from tapec.passes.sections import sections
 from tapec.passes.tile_batches import one_by_one
 from tapec.passes.tile_lanes import lanes_last
 from tapec.passes.tile_products import with_products
@@ -42,7 +43,7 @@ def enclose(fn: Function) -> Function:
 
 @remembered
 def _prepared(body: Function) -> Function:
-    return enclose(fuse(scalarize(body)))
+    return enclose(fuse(scalarize(sections(body))))
 
 
 @remembered

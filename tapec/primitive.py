@@ -117,7 +117,12 @@ class Running(NamedTuple):
 
 
 class Pack(NamedTuple):
-    """Lowered to one store per operand, side by side, for each of their elements."""
+    """Lowered to one store per operand for each of their elements.
+
+    leading: the operands follow each other as a whole; else their elements do.
+    """
+
+    leading: bool
 
 
 class Library(NamedTuple):

@@ -286,7 +286,8 @@ class Emission:
         memory.store(self.b, self.nest.after[-1], buffer, offset, element)
 
     def _store_parts(self, result: Value, buffer: Any) -> None:
-        """Operands side by side."""
+        """Operands behind each other, or element by element side by side."""
+        count, leading = len(result.args), result.prim.lower.leading
         for number, a in enumerate(result.args):
             index = self.index_of(a.shape)
             element = self.value_at(a, index)
@@ -294,5 +295,8 @@ class Emission:
             if self.staging is not None and result in self.staging:
                 self.staging.store(result, index[0], place(number), element)
                 continue
-            offset = memory.flat(a.shape, index) * len(result.args) + number
+            inside = memory.flat(a.shape, index)
+            offset = (
+                inside + a.type.size * number if leading else inside * count + number
+            )
             memory.store(self.b, self.nest.after[-1], buffer, offset, element)

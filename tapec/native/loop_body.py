@@ -200,10 +200,14 @@ class Region:
 
     def _packed(self, value: Value, index: Index) -> Scalar:
         outer = value.args[0].type.ndim
-        which = memory.flat(value.shape[outer:], index[outer:])
+        if value.prim.lower.leading:
+            which, inside = index[0], index[1:]
+        else:
+            which = memory.flat(value.shape[outer:], index[outer:])
+            inside = index[:outer]
         if which.terms:
             raise NoNative("an index into packed numbers")
-        return self.value_at(value.args[which.constant], index[:outer])
+        return self.value_at(value.args[which.constant], inside)
 
     def _view(self, value: Value, index: Index) -> Scalar:
         a = value.args[0]

@@ -47,7 +47,7 @@ def staged(body: Function, rows: Any) -> list[Value]:
     reads = [p for p in body.params if _is_read_by_columns(p, rows, body)]
     packed = [
         r for r in body.results
-        if isinstance(r.prim.lower, lowerings.Pack)
+        if isinstance(r.prim.lower, lowerings.Pack) and not r.prim.lower.leading
         and len(r.args) > FEW and r.dtype.kind in "fiu"
     ]  # fmt: skip
     found = [*reads, *packed]

@@ -121,7 +121,17 @@ def _divide_dx(ct: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _divide_dy(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    if _is_one(x):
+        return _reciprocal_d(ct, out, y)
     return -(ct * conj(out / y))
+
+
+def _is_one(x: Any) -> bool:
+    """Whether an operand is the constant 1."""
+    v = getattr(x, "value", None)
+    if v is None or v.prim is None or v.prim.name != "const" or v.type.shape:
+        return False
+    return bool(v.attr("value").array == 1)
 
 
 def _reciprocal_d(ct: Any, out: Any, x: Any) -> Any:
