@@ -21,7 +21,7 @@ class Config:
     >>> tapec.config.threads = 2  # that compiled functions use from now on
 
     A change holds for calls that begin after it, also of functions compiled before;
-    results do not depend on it (but those of matrix products may: that is BLAS).
+    results do not depend on it (but those of large matrix products may: that is BLAS).
     """
 
     __slots__ = ("_threads",)
@@ -42,8 +42,8 @@ class Config:
         """Threads that the native code of one call may use, an integer from 1 to 64.
 
         At first this is `TAPEC_NUM_THREADS`, or the number of cores that this process
-        may run on. Matrix products use at most so many, and not more than BLAS is set
-        to use (`OPENBLAS_NUM_THREADS`, say).
+        may run on. Large matrix products, which are left to BLAS, use at most so many,
+        and not more than BLAS is set to use (`OPENBLAS_NUM_THREADS`, say).
 
         Raises TypeError for what is no integer, ValueError for one out of range.
 

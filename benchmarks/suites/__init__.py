@@ -3,6 +3,7 @@
 from benchmarks.suites import (
     demo_gradient,
     peers,
+    products,
     recording,
     second_tape,
     tape_length,
@@ -16,4 +17,5 @@ SUITES = {
     "second_tape": second_tape.run,
     "demo_gradient": demo_gradient.run,
     "threads": threads.run,
+    "products": products.run,
 }

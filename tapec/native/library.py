@@ -1,5 +1,7 @@
 """Library calls: matrix products through the BLAS that SciPy brings.
 
+Those that `gemm` does not do itself.
+
 A row-major product C = A B is the column-major C' = B' A'. Transposed operands are
 flags of the call, so a `transpose` that only products read costs nothing. The emitted
 routine reads sizes and flags from its step's indices:
@@ -23,9 +25,10 @@ from tapec.native.addresses import Address
 from tapec.native.driver import INT, POINTER, WORD, _define, _item, _Loop, _number
 from tapec.native.layout import memory_type
 from tapec.native.levels import folded_transpose
+from tapec.native.plan import Plan
 from tapec.settings import threads_address
 
-__all__ = ["Product", "emit_product", "product"]
+__all__ = ["Product", "batches", "emit_product", "is_called"]
 
 LETTERS = {np.dtype(t): t for t in "fdFD"}
 ALWAYS_ALONE, ALONE = 1 << 18, 1 << 24
@@ -39,6 +42,8 @@ BLAS_LETTER = {"f": "s", "d": "d", "F": "c", "D": "z"}
 class Product:
     """A matrix product as a step: what it reads, and the numbers of its call."""
 
+    workspace: Value | None = None
+
     def __init__(self, op: Value) -> None:
         self.op = op
         (a, self.transpose_a), (b, self.transpose_b) = map(_unfolded, op.args)
@@ -46,14 +51,21 @@ class Product:
         self.m, self.n = op.shape[-2:]
         self.k = op.args[0].shape[-1]
 
-    def indices(self, a: int, b: int, c: int) -> list[int]:
-        """The step's indices for the slots of operands and result."""
-        pairs = _batches(self.op)
+    def indices(self, plan: Plan) -> list[int]:
+        """The step's indices."""
+        pairs = batches(self.op)
         threads = Address(threads_address())
+        a, b = map(plan.slot, self.operands)
         return [
-            a, b, c, self.m, self.n, self.k, self.transpose_a, self.transpose_b,
-            threads, len(pairs), *itertools.chain.from_iterable(pairs),
+            a, b, plan.slots[self.op, 0], self.m, self.n, self.k,
+            self.transpose_a, self.transpose_b, threads,
+            len(pairs), *itertools.chain.from_iterable(pairs),
         ]  # fmt: skip
+
+    @property
+    def chunks(self) -> int:
+        """Parts that threads share; those of BLAS do as it thinks fit."""
+        return 1
 
     @property
     def address(self) -> int:
@@ -66,12 +78,10 @@ class Product:
         return int(2 * self.op.type.size * self.k)
 
 
-def product(op: Value) -> Product | None:
-    """The call that a `matmul` becomes; None if BLAS has no such dtype or size."""
+def is_called(op: Value) -> bool:
+    """Whether a `matmul` can be such a step: BLAS has its dtype and size."""
     sizes = (*op.shape, *op.args[0].shape, *op.args[1].shape)
-    if op.dtype not in LETTERS or max(sizes) >= 1 << 31 or 0 in op.shape:
-        return None
-    return Product(op)
+    return op.dtype in LETTERS and max(sizes) < 1 << 31 and 0 not in op.shape
 
 
 def _unfolded(value: Value) -> tuple[Value, bool]:
@@ -81,7 +91,7 @@ def _unfolded(value: Value) -> tuple[Value, bool]:
     return value, False
 
 
-def _batches(op: Value) -> list[tuple[int, int]]:
+def batches(op: Value) -> list[tuple[int, int]]:
     """Elements to skip in the two operands for each matrix of the result."""
     offsets = []
     for a in op.args:

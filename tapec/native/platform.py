@@ -27,6 +27,7 @@ __all__ = [
     "elsewhere",
     "has_fma",
     "has_half",
+    "has_masks",
     "host",
     "huge_pages",
     "llvm_versions",
@@ -146,6 +147,11 @@ def _machine() -> str:
 def has_fma() -> bool:
     """Whether x * y + z rounded once is an instruction, not a routine."""
     return _machine() in ("arm64", "aarch64") or "fma" in (elsewhere() or cpu()).has
+
+
+def has_masks() -> bool:
+    """Whether parts of vectors are loaded and stored by an instruction."""
+    return "avx2" in (elsewhere() or cpu()).has
 
 
 def vector_width() -> int:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from tapec import primitive as lowerings
 from tapec.ir import Dim, Function, TupleType, Value, dims_of
 from tapec.native.driver import driver
+from tapec.native.gemm import gemm
 from tapec.native.layout import NoNative
 from tapec.native.levels import folded_transpose
-from tapec.native.library import Product, product
+from tapec.native.library import Product, is_called
 from tapec.native.lowering import is_view
 from tapec.native.plan import Plan, Storage
 from tapec.native.sharing import Shared, shared
@@ -35,7 +36,9 @@ class Step:
         self.kind = kind
         self.op = op
         self.written = written
-        self.product: Product | None = product(op) if kind == "library" else None
+        self.product: Product | None = None
+        if kind == "library":
+            self.product = gemm(op) or Product(op)
         self.control: Control | None = None
         self.hosted: Callable[..., tuple[Any, ...]] | None = None
         self.shared: Shared | None = shared(op) if kind == "kernel" else None
@@ -54,7 +57,7 @@ class Step:
         if self.op.prim.effect:
             return []
         found = [(self.op, index) for index in range(len(self.written))]
-        own = self.control or self.shared
+        own = self.control or self.shared or self.product
         if own is None or own.workspace is None:
             return found
         return [*found, (own.workspace, 0)]
@@ -73,6 +76,8 @@ class Step:
     @property
     def chunks(self) -> int:
         """The parts of its work that threads share; 1 if they share nothing."""
+        if self.product is not None:
+            return self.product.chunks
         return 1 if self.shared is None else self.shared.chunks.number
 
     @property
@@ -99,8 +104,7 @@ class Step:
     def indices(self, plan: Plan, kernels: dict[Wanted, KernelCode]) -> list[int]:
         """What the routine is told: mostly slots."""
         if self.product is not None:
-            a, b = map(plan.slot, self.product.operands)
-            return self.product.indices(a, b, plan.slots[self.op, 0])
+            return self.product.indices(plan)
         if self.control is not None:
             return self.control.indices(plan)
         if self.kind == "check":
@@ -178,5 +182,5 @@ def _kind(op: Value) -> str:
     if op.prim.name == "check" and op.args[0].dtype.str[1:] in ("b1", "i8"):
         return "check"
     if isinstance(lower, lowerings.Library) and lower.routine == "matmul":
-        return "library" if product(op) else "host"
+        return "library" if is_called(op) else "host"
     return "host"

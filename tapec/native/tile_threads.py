@@ -2,8 +2,8 @@
 
 A chunk is some tiles that follow each other. Its accumulators start from their
 identities; what the chunks accumulate is joined in their order. Each thread has memory
-for one tile, which stays in its cache. Products are left to BLAS and its own threads:
-a loop with one inside is not shared.
+for one tile, which stays in its cache. Products have threads of their own: a loop with
+one inside is not shared.
 """
 
 from __future__ import annotations

@@ -20,14 +20,19 @@ INT, BYTE = ir.IntType(64), ir.IntType(8)
 
 
 class Vectors:
-    """A function under construction that works on vectors of one dtype."""
+    """A function under construction that works on vectors of one dtype.
 
-    def __init__(self, at: Any, extents: Extents, dtype: np.dtype[Any]) -> None:
+    bits: of a vector, those of the widest registers unless said.
+    """
+
+    def __init__(
+        self, at: Any, extents: Extents, dtype: np.dtype[Any], bits: int = 0
+    ) -> None:
         self.at = at
         self.extents = extents
         self.element = memory_type(dtype)
         self.align = dtype.itemsize
-        self.width = platform.vector_width() // 8 // self.align
+        self.width = (bits or platform.vector_width()) // 8 // self.align
         self.vector = ir.VectorType(self.element, self.width)
         self.suffix = f"v{self.width}f{8 * self.align}"
         self.zero = ir.Constant(self.vector, None)
@@ -118,10 +123,14 @@ class Vectors:
 
     def mask(self, first: Any, extent: Extent) -> Any:
         """Which elements from `first` on lie below `extent`."""
+        return self.mask_below(first, self.number(extent))
+
+    def mask_below(self, first: Any, end: Any) -> Any:
+        """The same for a number at run time."""
         at, w = self.at, self.width
         kind = ir.VectorType(INT, w)
         lanes = at.add(self.filled(first, kind), ir.Constant(kind, [*range(w)]))
-        return at.icmp_unsigned("<", lanes, self.filled(self.number(extent), kind))
+        return at.icmp_unsigned("<", lanes, self.filled(end, kind))
 
     # --- memory and registers
 

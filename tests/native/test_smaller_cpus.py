@@ -13,13 +13,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 X86 = machines.machine().lower() in ("x86_64", "amd64")
-CPUS = ["generic", "x86-64-v2"] if X86 else ["generic"]
+CPUS = ["generic", "x86-64-v2", "x86-64-v3"] if X86 else ["generic"]
 
-FILES = ["math", "halves", "scalars", "tile_product", "expand"]
+FILES = ["math", "halves", "scalars", "tile_product", "expand", "gemm"]
 CHOSEN = (
     "(test_accuracy and vectors and (exp- or log2 or tan- or erf- or power))"
     " or halves or test_floats or (test_casts and f2) or (tile_product and 33-)"
-    " or (test_expand and f2)"
+    " or (test_expand and f2) or (test_gemm and (around or touched))"
 )
 
 
