@@ -20,6 +20,7 @@ from tapec import primitive as lowerings
 from tapec.ir import Dim, Function, Value, dims_of
 from tapec.native import accumulate, debug, memory, reduction, serial
 from tapec.native.access import Access
+from tapec.native.divisors import Divisors, shared_divisions
 from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
 from tapec.native.nest import Loop, Nest, Part
@@ -91,8 +92,9 @@ class Emission:
     """One kernel under construction.
 
     twice: whether its innermost loop is there for two vectors as well. rows: of
-    reductions along a last axis without a loop, the columns so far combined.
-    cleared: results that are accumulated in memory, and start from their identity.
+    reductions along a last axis without a loop, the columns so far combined. divisions:
+    those with a divisor in common. cleared: results that are accumulated in memory, and
+    start from their identity.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Emission:
         self.body = body
         self.space = Space(body)
         self.numbers = {op: line for line, op in enumerate(body.ops, 1)}
+        self.divisions = shared_divisions(body)
         buffers = function.args
         self.buffers = dict(zip(body.params, buffers, strict=False))
         count = len(body.params) + len(body.results)
@@ -202,6 +205,7 @@ class Emission:
             self.function, loops, self.extents, part, interleaved=self.twice
         )
         self.b = self._builder(self.nest.before)
+        self.b.divisors = Divisors([loop.extent for loop in loops])
         depths = list(range(1, len(axes) + 1))
         if len(loops) > len(axes):
             depths[-1] += 1
@@ -253,6 +257,8 @@ class Emission:
                 self.value_at(a, aligned(a.shape, index, place(0))) for a in value.args
             ]
             self.mark(value)
+            if value in self.divisions and self.b.divisors is not None:
+                self.b.divisors.add(operands[1])
             element = lower.emit(self.b, *operands, **dict(value.attrs))
         elif isinstance(lower, lowerings.Index):
             access = Access(self.b, value, self.value_at)

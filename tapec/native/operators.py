@@ -38,9 +38,11 @@ def binary(b: Builder, symbol: str, x: Scalar, y: Scalar) -> Scalar:
         wide = binary(b, symbol, b.cast(x, FLOAT), b.cast(y, FLOAT))
         return b.cast(wide, HALF)
     if symbol == "/" and x.kind == "f":
-        product = division.by_constant(b, x, y)
-        if product is not None:
-            return product
+        quotient = division.by_constant(b, x, y)
+        if quotient is None and b.divisors is not None:
+            quotient = b.divisors.quotient(b, x, y)
+        if quotient is not None:
+            return quotient
     simple = SIMPLE[x.kind].get(symbol)
     at, depth = b.at(x, y)
     if simple is not None:

@@ -30,6 +30,7 @@ import numpy as np
 from llvmlite import ir
 
 from tapec.ir import Dim, Extent
+from tapec.native.divisors import Divisors
 from tapec.native.extents import Extents
 from tapec.native.layout import ELEMENT, NoNative, real_dtype, register_type
 from tapec.native.scalar import Scalar
@@ -52,10 +53,12 @@ class Builder:
 
     scopes: the LLVM builder of each loop depth. extents: symbolic ones as numbers.
     axes: the loop counters. places: index expressions that are already emitted.
-    serial: whether the rounds of the loop wait for each other.
+    serial: whether the rounds of the loop wait for each other. divisors: those that are
+    worth a reciprocal.
     """
 
     serial = False
+    divisors: Divisors | None = None
 
     def __init__(
         self, scopes: Sequence[Any], lines: Callable[[int], Any] | None = None
