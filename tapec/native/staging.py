@@ -16,7 +16,7 @@ from llvmlite import ir
 
 from tapec import primitive as lowerings
 from tapec.ir import Dim, Function, Value
-from tapec.native import memory
+from tapec.native import memory, platform
 from tapec.native.layout import memory_type
 from tapec.native.places import Data, Place
 from tapec.native.scalars import Scalar
@@ -28,8 +28,10 @@ __all__ = ["BLOCK", "Staging", "staged"]
 
 INT = ir.IntType(64)
 COUNTER = np.dtype(np.int64)
-BLOCK = 64
-"""Rows that are turned at once; chunks for threads are multiples of it."""
+BLOCK = 32
+"""Rows that are turned at once: what a block writes to memory fits the processor's
+queue of writes, which empties while the next block is computed. Chunks for threads are
+multiples of it."""
 
 FEW = 8
 """Columns that LLVM deals with."""
@@ -38,6 +40,9 @@ MOST = 48 << 10
 """Bytes of scratch memory."""
 
 TILE = 8
+
+TILES = 3
+"""Tiles that fit the registers of a processor with vectors of 512 bits."""
 
 
 def staged(body: Function, rows: Any) -> list[Value]:
@@ -72,43 +77,57 @@ def _is_read_by_columns(p: Value, rows: int, body: Function) -> bool:
 
 
 class Staging:
-    """Scratch memory of one kernel, whose loop runs over blocks of rows."""
+    """Scratch memory of one kernel, whose loop runs over blocks of rows.
+
+    Each column is an allocation of its own, so LLVM sees that columns do not overlap,
+    and lets rounds of the loop overlap instead. tables: their addresses.
+    """
 
     def __init__(self, kernel: Emission, values: list[Value]) -> None:
         self._kernel = kernel
-        self._scratch: dict[Value, Any] = {}
+        self._scratch: dict[Value, list[Any]] = {}
+        self._tables: dict[Value, Any] = {}
         nest = kernel.nest
         begin, end = nest.span(2)
         self._begin = begin
         for v in values:
-            kind, columns = memory_type(v.dtype), _columns(v)
             with nest.before[0].goto_entry_block():
-                place = nest.before[0].alloca(kind, ir.Constant(INT, columns * BLOCK))
-            place.align = 64
-            self._scratch[v] = place
+                self._allocate(nest.before[0], v)
             if v in kernel.buffers:
                 self._turn(nest.before[1], v, kernel.buffers[v], (begin, end), True)
         for v, buffer in zip(kernel.body.results, kernel.outputs, strict=True):
             if v in self._scratch:
                 self._turn(nest.after[1], v, buffer, (begin, end), False)
 
+    def _allocate(self, at: Any, v: Value) -> None:
+        kind, columns = memory_type(v.dtype), _columns(v)
+        pointer = ir.PointerType()
+        self._tables[v] = table = at.alloca(pointer, ir.Constant(INT, columns))
+        self._scratch[v] = []
+        for number in range(columns):
+            column = at.alloca(kind, ir.Constant(INT, BLOCK))
+            column.align = 64
+            entry = at.gep(table, [ir.Constant(INT, number)], source_etype=pointer)
+            at.store(column, entry)
+            self._scratch[v].append(column)
+
     def __contains__(self, v: Value) -> bool:
         return v in self._scratch
 
     def load(self, p: Value, row: Place, column: Place) -> Scalar:
         """The element of a parameter."""
-        b = self._kernel.b
-        return memory.load(b, self._scratch[p], p.dtype, self._place(row, column))
+        scratch = self._scratch[p][_number(column)]
+        return memory.load(self._kernel.b, scratch, p.dtype, self._place(row))
 
     def store(self, result: Value, row: Place, column: Place, x: Scalar) -> None:
         """Part of a result."""
         at = self._kernel.nest.after[-1]
-        place = self._place(row, column)
-        memory.store(self._kernel.b, at, self._scratch[result], place, x)
+        scratch = self._scratch[result][_number(column)]
+        memory.store(self._kernel.b, at, scratch, self._place(row), x)
 
-    def _place(self, row: Place, column: Place) -> Place:
+    def _place(self, row: Place) -> Place:
         first = self._kernel.b.make(COUNTER, 1, self._begin)
-        found: Place = row - Place([(Data(first), 1)], 0) + column * BLOCK
+        found: Place = row - Place([(Data(first), 1)], 0)
         return found
 
     def _turn(
@@ -119,11 +138,11 @@ class Staging:
         offset = at.mul(begin, ir.Constant(INT, columns))
         rows = at.gep(buffer, [offset], inbounds=True, source_etype=kind)
         turn = _turning(at.module, kind, columns, to_scratch)
-        at.call(turn, [self._scratch[v], rows, at.sub(end, begin)])
+        at.call(turn, [self._tables[v], rows, at.sub(end, begin)])
 
 
 def _turning(module: Any, kind: Any, columns: int, to_scratch: bool) -> Any:
-    """A function that turns up to BLOCK rows: `(ptr scratch, ptr rows, i64 count)`."""
+    """A function that turns up to BLOCK rows: `(ptr table, ptr rows, i64 count)`."""
     name = f"tapec.turn.{kind}.{columns}.{'in' if to_scratch else 'out'}"
     if name in module.globals:
         return module.globals[name]
@@ -145,10 +164,11 @@ class _Turning:
     def __init__(self, function: Any, kind: Any, columns: int, inwards: bool) -> None:
         self.function, self.kind, self.columns = function, kind, columns
         self.inwards = inwards
-        self.scratch, self.rows, self.count = function.args
+        self.table, self.rows, self.count = function.args
 
     def emit(self) -> None:
         at = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.scratch = [self._column(at, number) for number in range(self.columns)]
         whole = at.and_(self.count, ir.Constant(INT, -TILE))
         at = self._loop(at, ir.Constant(INT, 0), whole, TILE, self._tiles)
         at = self._loop(at, whole, self.count, 1, self._row)
@@ -167,6 +187,11 @@ class _Turning:
         inside.cbranch(inside.icmp_unsigned("<", following, stop), head, after)
         return ir.IRBuilder(after)
 
+    def _column(self, at: Any, number: int) -> Any:
+        pointer, index = ir.PointerType(), ir.Constant(INT, number)
+        entry = at.gep(self.table, [index], inbounds=True, source_etype=pointer)
+        return at.load(entry, typ=pointer)
+
     def _outer(self, at: Any, row: Any, offset: int) -> Any:
         """The address of an element of the array, `offset` elements behind a row."""
         where = at.mul(row, ir.Constant(INT, self.columns))
@@ -175,8 +200,8 @@ class _Turning:
 
     def _inner(self, at: Any, row: Any, column: int) -> Any:
         """The address of an element in the scratch memory."""
-        where = at.add(row, ir.Constant(INT, column * BLOCK))
-        return at.gep(self.scratch, [where], inbounds=True, source_etype=self.kind)
+        scratch = self.scratch[column]
+        return at.gep(scratch, [row], inbounds=True, source_etype=self.kind)
 
     def _row(self, at: Any, row: Any) -> None:
         for column in range(self.columns):
@@ -185,18 +210,32 @@ class _Turning:
             at.store(at.load(source, typ=self.kind), target)
 
     def _tiles(self, at: Any, row: Any) -> None:
-        """The last tile overlaps the one before, if there is no room for another."""
-        vector, size = ir.VectorType(self.kind, TILE), _bytes(self.kind)
+        """The last tile overlaps the one before, if there is no room for another.
+
+        What is written to memory is so row by row: caches fetch what follows ahead.
+        """
         starts = [*range(0, self.columns - TILE, TILE), self.columns - TILE]
-        for first in starts:
-            outer = [
-                self._outer(at, row, i * self.columns + first) for i in range(TILE)
-            ]
-            inner = [self._inner(at, row, first + i) for i in range(TILE)]
-            sources, targets = (outer, inner) if self.inwards else (inner, outer)
-            lines = [at.load(p, typ=vector, align=size) for p in sources]
-            for line, target in zip(_transposed(at, lines), targets, strict=True):
-                at.store(line, target, align=size)
+        size = TILES if platform.vector_width() == 512 else 1
+        for first in range(0, len(starts), size):
+            turned = [self._tile(at, row, s) for s in starts[first : first + size]]
+            for lines in zip(*turned, strict=True) if not self.inwards else turned:
+                for line, target in lines:
+                    at.store(line, target, align=_bytes(self.kind))
+
+    def _tile(self, at: Any, row: Any, first: int) -> list[tuple[Any, Any]]:
+        """Its lines and where they go."""
+        vector, size = ir.VectorType(self.kind, TILE), _bytes(self.kind)
+        outer = [self._outer(at, row, i * self.columns + first) for i in range(TILE)]
+        inner = [self._inner(at, row, first + i) for i in range(TILE)]
+        sources, targets = (outer, inner) if self.inwards else (inner, outer)
+        lines = [at.load(p, typ=vector, align=size) for p in sources]
+        return list(zip(_transposed(at, lines), targets, strict=True))
+
+
+def _number(column: Place) -> int:
+    """A column as Python knows it."""
+    assert column.low == column.high
+    return int(column.low)
 
 
 def _bytes(kind: Any) -> int:

@@ -94,7 +94,7 @@ def test_values(name):
 
 @pytest.mark.parametrize("n", [BLOCK, BLOCK + 1, 2 * BLOCK - 1, 1000, 3001])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("columns", [9, 11, 16, 22])
+@pytest.mark.parametrize("columns", [9, 11, 16, 22, 25, 41])
 def test_rows_of_many_columns_are_turned(n, dtype, columns):
     def f(x):
         x = x / np.sqrt(np.sum(x * x, axis=1, keepdims=True))
