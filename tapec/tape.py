@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +35,7 @@ from tapec.variable import Variable
 __all__ = ["GradientTape", "UnconnectedGradients", "scope"]
 
 NONE = UnconnectedGradients.NONE
+_QUICK = frozenset((list, tuple, Variable))
 
 
 class GradientTape:
@@ -200,10 +201,17 @@ class GradientTape:
 
         RuntimeError for a tape that never recorded, or for a second call.
         """
-        if type(sources) is list and unconnected_gradients is NONE:
-            again = self._again(target, sources, output_gradients)
+        kind = type(sources)
+        if (
+            kind in _QUICK
+            and output_gradients is None
+            and unconnected_gradients is NONE
+        ):
+            again = self._again(target, [sources] if kind is Variable else sources)
             if again is not None:
-                return again
+                if kind is list:
+                    return again
+                return again[0] if kind is Variable else tuple(again)
         zero = none_or_zero(unconnected_gradients)
         row = is_row(sources)
         request = self._request(target, sources, output_gradients, row)
@@ -217,9 +225,7 @@ class GradientTape:
             found = [zeros_for(s) if g is None else g for g, s in pairs]
         return containers.unflatten(structure, found)
 
-    def _again(
-        self, target: Any, named: list[Any], output_gradients: Any
-    ) -> list[Tensor] | None:
+    def _again(self, target: Any, named: Sequence[Any]) -> list[Tensor] | None:
         """The gradient, if recordings like this one were asked for it before."""
         rec = self._rec
         step = None if rec is None else rec.step
@@ -229,7 +235,6 @@ class GradientTape:
             or step.answer is None
             or type(target) is not Tensor
             or target.rec is not rec
-            or output_gradients is not None
             or rec.tapes
             or self._watched
             or not self.watch_accessed_variables
@@ -241,14 +246,15 @@ class GradientTape:
         found = answered(rec, answer, value, named, last and len(rec.holders) == 1)
         if found is None:
             return None
+        grads, alive = found
         request = Request(rec, [value], [None], answer.wrt, self._span)
         self._asked.note_variables(target, named, request)
         self._used = True
         if last:
             self._known = rec.reads[:], []
-            rec.release(self, alive=found[1])
+            rec.release(self, alive=alive)
             self._rec = None
-        return found[0]
+        return grads
 
     def _request(
         self, target: Any, sources: Any, output_gradients: Any, row: bool = False

@@ -11,6 +11,7 @@ None: it has to be asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tapec.ir import Value
@@ -64,7 +65,7 @@ _new = object.__new__
 
 
 def answered(
-    rec: Recording, answer: Answer, target: Value, named: list[Any], last: bool
+    rec: Recording, answer: Answer, target: Value, named: Sequence[Any], last: bool
 ) -> tuple[list[Tensor], list[Tensor]] | None:
     """The gradients, and what is alive, if the question with this answer was the same.
 

@@ -68,7 +68,7 @@ class Asked:
         self._targets = tuple(map(weakref.ref, targets))
         self._sources = tuple(map(weakref.ref, sources))
 
-    def note_variables(self, target: Tensor, read: list[Any], request: Any) -> None:
+    def note_variables(self, target: Tensor, read: Sequence[Any], request: Any) -> None:
         """The same for one target and variables that the tape keeps alive anyway."""
         self.last = request
         self._targets = (weakref.ref(target),)

@@ -275,3 +275,24 @@ def test_a_target_without_a_gradient():
         with GradientTape() as tape:
             y = np.argmax(a * 2.0)
         assert tape.gradient(y, [a]) == [None]
+
+
+def test_one_source_or_a_tuple(worked_out):
+    a, b = two()
+    settled(a, b)
+    worked_out.clear()
+    tape, h, y = recorded(a, b)
+    del h
+    found = tape.gradient(y, (a, b))
+    assert type(found) is tuple
+    equals(list(found), by_hand(a, b))
+    assert not worked_out
+    for k in range(4):
+        with GradientTape() as tape:
+            y = np.sum(a * a)
+        worked_out.clear()
+        found = tape.gradient(y, a)
+        assert type(found) is tapec.Tensor
+        equals(found, 2 * a.numpy())
+        assert bool(worked_out) is (k < 2)
+        assert tape.explain(y, a).startswith("the gradient reaches")
