@@ -17,7 +17,7 @@ from tapec.compiler import Interpreted, compile
 from tapec.containers import PLAIN, Static
 from tapec.direct import Entries
 from tapec.errors import CheckFailed
-from tapec.ir import Function, prune
+from tapec.ir import Function, has_body, prune
 from tapec.methods import Method
 from tapec.native.callable import Called, called_directly
 from tapec.operators import Operators
@@ -41,7 +41,7 @@ class Version:
 
     def __init__(self, traced: Traced, own: Sequence[CustomPass] = ()) -> None:
         self.traced = traced
-        if next(traced.function.bodies(), None) is not None:
+        if any(map(has_body, reversed(traced.function.ops))):
             traced.function = prune(traced.function)  # what became loops is dead
         found = compile(traced.function, own)
         self.program = found.program

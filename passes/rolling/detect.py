@@ -26,6 +26,7 @@ ROUNDS_LEFT = 3
 """Rounds before the steady ones in which carries may still be initial values."""
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 _A, _B, _C = (
     np.uint64(k) for k in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
@@ -101,22 +102,32 @@ def _periods(flat: Flat) -> list[int]:
 
 def _runs_of(flat: Flat, p: int) -> list[Run]:
     """Maximal stretches where each op repeats the one `p` before."""
-    ok = _repeats(flat, p)
-    edges = np.flatnonzero(np.diff(ok, prepend=False, append=False))
-    found = []
-    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        if end - begin < max((MIN_TRIPS - 2) * p, MIN_SAVED // 2):
-            continue
-        steady = begin - p
-        found.append(Run(_extended(flat, steady, p), end, p, steady))
-    return found
-
-
-def _repeats(flat: Flat, p: int) -> np.ndarray[Any, Any]:
-    """For each value whether it is the op `p` before it, one round later."""
+    least = max((MIN_TRIPS - 2) * p, MIN_SAVED // 2)
     n, first = flat.count, flat.first
     ok = np.zeros(n, dtype=bool)
     ok[first + p :] = flat.tokens[first + p :] == flat.tokens[first : n - p]
+    if not _stretches(ok, least):  # most periods: a distance inside of a round
+        return []
+    return [
+        Run(_extended(flat, begin - p, p), end, p, begin - p)
+        for begin, end in _stretches(_repeats(flat, p, ok), least)
+    ]
+
+
+def _stretches(ok: Flags, least: int) -> list[tuple[int, int]]:
+    """Where `ok` holds for so many in a row, at least."""
+    edges = np.flatnonzero(np.diff(ok, prepend=False, append=False))
+    long = edges[1::2] - edges[::2] >= least
+    begins, ends = edges[::2][long], edges[1::2][long]
+    return list(zip(begins.tolist(), ends.tolist(), strict=True))
+
+
+def _repeats(flat: Flat, p: int, ok: Flags) -> Flags:
+    """For each value whether it is the op `p` before it, one round later.
+
+    ok: whether their tokens are equal; this array is changed.
+    """
+    n, first = flat.count, flat.first
     slots = np.flatnonzero(ok[flat.owner])
     owner, now = flat.owner[slots], flat.args[slots]
     before = flat.args[flat.start[owner - p] + flat.slot[slots]]
@@ -172,7 +183,5 @@ def _simplest(run: Run, found: list[Run]) -> Run:
     return min(rivals, key=lambda r: r.period, default=run)
 
 
-def _longest_free(used: np.ndarray[Any, Any]) -> tuple[int, int] | None:
-    edges = np.flatnonzero(np.diff(~used, prepend=False, append=False))
-    pairs = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-    return max(pairs, key=lambda ab: ab[1] - ab[0], default=None)
+def _longest_free(used: Flags) -> tuple[int, int] | None:
+    return max(_stretches(~used, 1), key=lambda ab: ab[1] - ab[0], default=None)

@@ -22,7 +22,7 @@ from tapec.ir.extents import (
     sizes_of,
     with_sizes,
 )
-from tapec.ir.function import Function, Value, exact, has_effect
+from tapec.ir.function import Function, Value, exact, has_body, has_effect
 from tapec.ir.origin import NO_META, Location, Meta, shown
 from tapec.ir.rewriting import (
     Emitter,
@@ -75,6 +75,7 @@ __all__ = [
     "dims_of",
     "estimate",
     "exact",
+    "has_body",
     "has_effect",
     "is_dynamic",
     "logged",

@@ -9,7 +9,7 @@ from typing import Any
 from tapec.ir.origin import NO_META, Meta
 from tapec.ir.types import Attrs, Type
 
-__all__ = ["Function", "Value", "exact", "has_effect"]
+__all__ = ["Function", "Value", "exact", "has_body", "has_effect"]
 
 
 class Value:
@@ -159,6 +159,11 @@ _FIELDS = ("name", "params", "ops", "results")
 def _unpickled(tables: Any) -> Function:
     (fn,) = tables.functions()
     return fn  # type: ignore[no-any-return]
+
+
+def has_body(op: Value) -> bool:
+    """Whether an op holds a function."""
+    return bool(op.attrs) and any(type(value) is Function for _, value in op.attrs)
 
 
 def has_effect(op: Value) -> bool:

@@ -181,7 +181,7 @@ def prune(fn: Function) -> Function:
     needed = set(fn.results)
     kept: list[Value] = []
     for op in reversed(fn.ops):
-        if op in needed or has_effect(op):
+        if op in needed or op.prim.effect or (op.attrs and has_effect(op)):
             kept.append(op)
             needed.update(op.args)
     if len(kept) == len(fn.ops):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ __all__ = [
 Array = np.ndarray[Any, Any]
 
 _new = object.__new__
+_getframe = sys._getframe
 
 PLANS: dict[Any, Any] = {}
 """What `tensor.bind` has worked out, by operation and kinds of operands."""
@@ -202,9 +204,15 @@ class Recording:
         """
         if self.meta is not None or self.step is not None:
             return self.meta
-        if self.sites is not None:
-            return self.sites.meta(self.scope, near)
-        return Meta(None, self.scope, user_frames(self.stop, near))
+        sites = self.sites
+        if sites is None:
+            return Meta(None, self.scope, user_frames(self.stop, near))
+        frame = _getframe(near - 1)
+        if frame is sites.frame:
+            meta = sites.metas.get(frame.f_lasti)
+            if meta is not None and meta.scope == self.scope:
+                return meta
+        return sites.meta(self.scope, near)
 
     def append(
         self, prim: Any, args: tuple[Value, ...], attrs: Attrs, type_: Type,

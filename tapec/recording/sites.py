@@ -20,60 +20,46 @@ _RESUMED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERA
 """Frames that may go on below another caller."""
 
 
-class _Site:
-    """An instruction of a call: its meta, and the calls made there, by code."""
-
-    __slots__ = ("calls", "meta")
-
-    def __init__(self) -> None:
-        self.meta: Meta | None = None
-        self.calls: dict[int, _Call] = {}
-
-
 class _Call:
-    """A call of the user's, made from one place: its sites by instruction."""
+    """A call of the user's, made from one place.
 
-    __slots__ = ("code", "sites")
+    metas: of the ops made in it, by instruction. calls: made in it, by instruction and
+    id of the code.
+    """
+
+    __slots__ = ("calls", "code", "metas", "resumed")
 
     def __init__(self, code: Any) -> None:
         self.code = code  # lives as long as its id is a key
-        self.sites: dict[int, _Site] = {}
-
-    def site(self, instruction: int) -> _Site:
-        found = self.sites.get(instruction)
-        if found is None:
-            found = self.sites[instruction] = _Site()
-        return found
+        self.resumed = code is not None and bool(code.co_flags & _RESUMED)
+        self.metas: dict[int, Meta] = {}
+        self.calls: dict[tuple[int, int], _Call] = {}
 
 
 class Sites:
     """Where a trace has made ops. It keeps frames alive, so it is short-lived itself.
 
-    _running: the user's frames around the last op, the outermost first, with the call
-    each is. _depth: how many there are up to each, by id; resumed ones are not in it.
-    _frame, _sites: of the last op, unless that frame may be resumed.
+    frame, metas: of the last op; no frame if that may be resumed. _running: the user's
+    frames around it, the outermost first, with the call each is. _depth: how many there
+    are up to each, by id; those that may be resumed are not in it.
     """
 
     def __init__(self, stop: Any) -> None:
         self._stop = stop
-        self._outside = _Site()
+        self._outside = _Call(None)
         self._running: list[tuple[Any, _Call]] = []
         self._depth: dict[int, int] = {}
-        self._frame: Any = None
-        self._sites: dict[int, _Site] = {}
+        self.frame: Any = None
+        self.metas: dict[int, Meta] = {}
 
     def meta(self, scope: str, near: int) -> Meta:
         """That of an op that is made now. near: see `user_frames`."""
-        frame: Any = sys._getframe(near)
-        if frame is not self._frame:
-            frame = self._entered(frame)
-        site = self._sites.get(frame.f_lasti) if frame else None
-        if site is not None and (meta := site.meta) and meta.scope == scope:
-            return meta
-        meta = Meta(None, scope, user_frames(self._stop, near + 1))
-        if self._running:
-            frame, call = self._running[-1]
-            call.site(frame.f_lasti).meta = meta
+        frame = self._entered(sys._getframe(near))
+        meta = self.metas.get(frame.f_lasti) if frame else None
+        if meta is None or meta.scope != scope:
+            meta = Meta(None, scope, user_frames(self._stop, near + 1))
+            if frame:
+                self.metas[frame.f_lasti] = meta
         return meta
 
     def _entered(self, frame: Any) -> Any:
@@ -94,18 +80,20 @@ class Sites:
         if not running:
             return None
         frame, call = running[-1]
-        self._frame = frame if id(frame) in depths else None
-        self._sites = call.sites
+        self.frame = None if call.resumed else frame
+        self.metas = call.metas
         return frame
 
     def _push(self, frame: Any) -> None:
-        site, code = self._outside, frame.f_code
+        code = frame.f_code
         if self._running:
             caller, call = self._running[-1]
-            site = call.site(caller.f_lasti)
-        found = site.calls.get(id(code))
+            key = caller.f_lasti, id(code)
+        else:
+            call, key = self._outside, (0, id(code))
+        found = call.calls.get(key)
         if found is None:
-            found = site.calls[id(code)] = _Call(code)
+            found = call.calls[key] = _Call(code)
         self._running.append((frame, found))
-        if not code.co_flags & _RESUMED:
+        if not found.resumed:
             self._depth[id(frame)] = len(self._running)
