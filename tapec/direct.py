@@ -29,10 +29,10 @@ from tapec.native.forms import (
     Read,
     Same,
 )
-from tapec.recording import Array, threads_recording
+from tapec.recording import threads_recording
 from tapec.tensor import Tensor
 from tapec.tracing import Traced
-from tapec.variable import Variable, commit
+from tapec.variable import Variable, commit_fresh
 
 if TYPE_CHECKING:
     from tapec.compiled import Version
@@ -113,12 +113,8 @@ def _forms(traced: Traced, key: Any) -> Forms:
     result = _form(traced.structure, results)
     captured = [_captured(read) for read in traced.bindings.reads]
     names = keywords.data
-    taker = partial(_assign, traced.assigned) if traced.assigned else None
+    taker = partial(commit_fresh, traced.assigned) if traced.assigned else None
     return Forms(arguments, names, result, traced.bindings.numbers, captured, taker)
-
-
-def _assign(variables: list[Variable], *contents: Array) -> None:
-    commit(variables, contents, fresh=True)
 
 
 def _captured(read: Read) -> Captured:

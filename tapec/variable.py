@@ -15,7 +15,7 @@ from tapec.ops.cast import stop_gradient
 from tapec.recording import Array, Recording, Trace, isolated, state
 from tapec.tensor import Tensor, array_function, array_ufunc, as_tensor, ordinary
 
-__all__ = ["Variable", "commit", "constant"]
+__all__ = ["Variable", "commit", "commit_fresh", "constant"]
 
 _commit_lock = waited_for()
 _ndarray, _add, _subtract = np.ndarray, np.add, np.subtract
@@ -226,12 +226,13 @@ def _updated(v: Variable, ufunc: np.ufunc, delta: Any) -> Variable:
     return v
 
 
-def commit(
-    variables: Sequence[Variable], arrays: Sequence[Any], *, fresh: bool = False
-) -> None:
-    """Assign several variables together; arrays that are not `fresh` are copied."""
-    if not fresh:
-        arrays = [np.array(a) for a in arrays]  # it may be an argument
+def commit(variables: Sequence[Variable], arrays: Sequence[Array]) -> None:
+    """Assign copies of arrays (arguments, perhaps) to several variables together."""
+    commit_fresh(variables, *map(np.array, arrays))
+
+
+def commit_fresh(variables: Sequence[Variable], *arrays: Any) -> None:
+    """Assign arrays that are nobody else's to several variables together."""
     with _commit_lock:
         for v, a in zip(variables, arrays, strict=True):
             if a.shape != v.type.shape:
