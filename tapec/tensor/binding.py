@@ -83,24 +83,33 @@ def _unary(rec: Recording, prim: Primitive, a: Any) -> Any:
 
 def _binary(rec: Recording, prim: Primitive, a: Any, b: Any) -> Any:
     """`_record` for two operands, a short way for tensors and numbers."""
-    kind_a = a.kind if type(a) is Tensor and a.rec is rec else type(a)
-    kind_b = b.kind if type(b) is Tensor and b.rec is rec else type(b)
+    kind_a = a.kind if type(a) is Tensor else type(a)
+    kind_b = b.kind if type(b) is Tensor else type(b)
     plan = rec.plans.get((prim, (), kind_a, kind_b))
     if plan is None:
         return _record(rec, prim, (a, b), _NO_ATTRS)
-    casts = plan[0]
-    if casts is None:
-        return _noted(rec, prim, (a.value, b.value), (), plan, rec.here(5))
-    to_a, to_b = casts
-    if to_b is None and (kind_a is float or kind_a is int):
+    if plan[0] is None:  # two tensors
+        x = a.value if a.rec is rec else _leaf(rec, a)
+        y = b.value if b.rec is rec else _leaf(rec, b)
+        if x is not None and y is not None:
+            return _noted(rec, prim, (x, y), (), plan, rec.here(5))
+        return _record(rec, prim, (a, b), _NO_ATTRS)
+    to_a, to_b = plan[0]
+    if to_b is None and (kind_a is float or kind_a is int) and b.rec is rec:
         here = rec.here(5)
         number = rec.literal(a, to_a, here)
         return _noted(rec, prim, (number, b.value), (), plan, here)
-    if to_a is None and (kind_b is float or kind_b is int):
+    if to_a is None and (kind_b is float or kind_b is int) and a.rec is rec:
         here = rec.here(5)
         number = rec.literal(b, to_b, here)
         return _noted(rec, prim, (a.value, number), (), plan, here)
     return _record(rec, prim, (a, b), _NO_ATTRS)
+
+
+def _leaf(rec: Recording, t: Tensor) -> Value | None:
+    """The leaf that a tensor's numbers are already."""
+    found = rec.leaf_by_id.get(id(t.known))
+    return None if found is None else found[1]
 
 
 def _record(
