@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import operator
 import os
+from collections.abc import Callable
 
 __all__ = ["MOST", "Config", "config"]
 
@@ -24,10 +25,11 @@ class Config:
     results do not depend on it (but those of large matrix products may: that is BLAS).
     """
 
-    __slots__ = ("_threads",)
+    __slots__ = ("_threads", "_told")
 
     def __init__(self) -> None:
         self._threads = ctypes.c_int64(0)  # 0: not asked for yet
+        self._told: list[Callable[[], object]] = []
 
     def __repr__(self) -> str:
         return f"<tapec.config: threads={self.threads}>"
@@ -68,6 +70,8 @@ class Config:
         if not 1 <= count <= MOST:
             raise ValueError(f"tapec.config.threads is from 1 to 64, not {count}")
         self._threads.value = count
+        for tell in self._told:
+            tell()
 
 
 def _at_first() -> int:
@@ -90,6 +94,11 @@ def threads_address() -> int:
     """Where emitted code finds `config.threads`."""
     config.threads  # noqa: B018  (decides what it is at first)
     return ctypes.addressof(config._threads)
+
+
+def when_threads_change(tell: Callable[[], object]) -> None:
+    """Call this then, as long as the process lives."""
+    config._told.append(tell)
 
 
 config = Config()

@@ -14,9 +14,9 @@ from functools import lru_cache
 
 from tapec.locks import lock
 from tapec.native import engine, platform
-from tapec.native.pool_code import emit
+from tapec.native.pool_code import emit, emit_sharing
 from tapec.native.pool_state import CONDITION, LINE, LINES, MUTEX, TURN, State
-from tapec.settings import MOST, threads_address
+from tapec.settings import MOST, config, threads_address, when_threads_change
 
 __all__ = ["Pool", "pool"]
 
@@ -28,26 +28,45 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        functions = platform.thread_functions()
-        key = "pool", bool(functions)
-        replace = int(getattr(signal, "SIG_SETMASK", 0))
-        library = engine.compiled(
-            key, lambda module: emit(module, bool(functions), replace), ["parallel"],
-            functions, engine.Effort.PLAIN,
+        self._functions = platform.thread_functions()
+        some = bool(self._functions)
+        self._library = engine.compiled(
+            ("pool", some), lambda module: emit(module, some), ["parallel"],
+            effort=engine.Effort.PLAIN,
         )  # fmt: skip
-        self._library = library
-        self._functions = functions
+        self._sharing: engine.Library | None = None
+        self._lock = lock()
         size = LINES + LINE * (MOST + 1)
         self._memory = (ctypes.c_int64 * ((size + LINE) // 8))()
         begin = ctypes.addressof(self._memory)
         self.state = begin + -begin % LINE
         self.threads = threads_address()
-        self.address = library.address("parallel")
+        self.address = self._library.address("parallel")
         self.reset()
+        self.ready()
+
+    def ready(self) -> None:
+        """Have what several threads need, if there are to be several."""
+        if config.threads == 1 or not self._functions:
+            return
+        replace = int(getattr(signal, "SIG_SETMASK", 0))
+        with self._lock:
+            if self._sharing is None:
+                self._sharing = engine.compiled(
+                    "sharing", lambda module: emit_sharing(module, replace), ["share"],
+                    self._functions, engine.Effort.PLAIN,
+                )  # fmt: skip
+                self._tell()
+
+    def _tell(self) -> None:
+        if self._sharing is not None:
+            where = ctypes.c_int64.from_address(self.state + 8 * State.share)
+            where.value = self._sharing.address("share")
 
     def reset(self) -> None:
         """Know of no worker, whatever was; for a process that has just begun."""
         ctypes.memset(self.state, 0, LINES + LINE * (MOST + 1))
+        self._tell()
         for name, offset in (
             ("pthread_mutex_init", MUTEX),
             ("pthread_cond_init", TURN),
@@ -78,6 +97,7 @@ def pool() -> Pool:
 @lru_cache(maxsize=1)
 def _pool() -> Pool:
     made = Pool()
+    when_threads_change(made.ready)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=made.reset)
     return made

@@ -29,23 +29,27 @@ from tapec.native.driver import INT, POINTER, WORD, _item, _Loop, _number
 from tapec.native.pool_state import CONDITION, TURN, Code, Joined, Row, State
 from tapec.native.pool_workers import emit_start, emit_worker
 
-__all__ = ["emit"]
+__all__ = ["emit", "emit_sharing"]
 
 VOID, FINE = ir.VoidType(), ir.Constant(WORD, 0)
 CHUNK = ir.FunctionType(WORD, [POINTER, POINTER, INT, INT, POINTER, INT])
 COMBINE = ir.FunctionType(VOID, [POINTER, POINTER, INT])
+SHARE = ir.FunctionType(WORD, [POINTER, POINTER, POINTER, INT])
 
 
-def emit(module: Any, workers: bool, replace_mask: int) -> None:
+def emit(module: Any, workers: bool) -> None:
     """Add `parallel`; workers: whether threads can be made on this system."""
     _emit_alone(module)
     _emit_join(module)
-    if workers:
-        _emit_work(module)
-        emit_worker(module)
-        emit_start(module, replace_mask)
-        _emit_share(module)
     _emit_parallel(module, workers)
+
+
+def emit_sharing(module: Any, replace_mask: int) -> None:
+    """Add `share`, which `parallel` calls where its address is in the state."""
+    _emit_work(module)
+    emit_worker(module)
+    emit_start(module, replace_mask)
+    _emit_share(module)
 
 
 def _run_chunk(code: Code, slots: Any, indices: Any, number: Any, thread: Any) -> Any:
@@ -224,7 +228,9 @@ def _share_or_not(code: Code, slots: Any, indices: Any) -> Any:
         most = _item(at, indices, word)
         threads = at.select(at.icmp_unsigned("<", most, threads), most, threads)
     share, alone, done = map(at.append_basic_block, ("share", "alone", "done"))
+    routine = code.get(state, State.share)
     many = at.icmp_unsigned(">", threads, _number(1))
+    many = at.and_(many, at.icmp_unsigned("!=", routine, _number(0)))
     ask = at.append_basic_block("ask")
     at.cbranch(many, ask, alone)
     at.position_at_end(ask)
@@ -232,7 +238,8 @@ def _share_or_not(code: Code, slots: Any, indices: Any) -> Any:
     answer = at.cmpxchg(busy, _number(0), _number(1), "acquire", "monotonic")
     at.cbranch(at.extract_value(answer, 1), share, alone)
     at.position_at_end(share)
-    shared = at.call(module.globals["share"], [state, slots, indices, threads])
+    share_ = at.inttoptr(routine, SHARE.as_pointer())
+    shared = at.call(share_, [state, slots, indices, threads])
     at.atomic_rmw("xchg", busy, _number(0), "release")
     at.branch(done)
     at.position_at_end(alone)

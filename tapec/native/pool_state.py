@@ -64,6 +64,7 @@ class State(IntEnum):
     are to work on; they may join while `open`, and `active` did. asleep: workers that
     wait for the next turn. waiting: the caller waits for those that are active. What
     follows is the step, how many threads share it, and what a chunk answered if not 0.
+    share: the routine that calls the workers, 0 as long as one thread is enough.
     """
 
     busy = 0
@@ -77,6 +78,7 @@ class State(IntEnum):
     failed = auto()
     slots = auto()
     indices = auto()
+    share = auto()
 
 
 MUTEX, TURN, CONDITION, LINES, LINE = 256, 384, 512, 640, 64

@@ -203,7 +203,7 @@ class Module:
             joining.emit(self.module, name, (rest[0], rest[1]))
             return name
         if unit == "pool":
-            pool_code.emit(self.module, False, 0)
+            pool_code.emit(self.module, workers=False)
         elif unit == "control":
             control_code.emit(self.module, rest[0])
         elif unit == "tile":

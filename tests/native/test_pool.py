@@ -248,6 +248,24 @@ def test_a_forked_process_has_workers_of_its_own():
     assert f(LONG) == wanted
 
 
+def test_more_threads_than_the_process_began_with():
+    script = """
+import numpy as np, tapec
+from tapec.native.pool import pool
+f = tapec.jit(lambda x: np.sum(np.exp(x)))
+x = np.linspace(0.0, 1.0, 1_000_000)
+one = f(x), pool().workers
+tapec.config.threads = 3
+three = f(x), pool().workers
+tapec.config.threads = 1
+print(one[0] == three[0] == f(x), one[1], three[1])
+"""
+    env = {**os.environ, "TAPEC_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert found.stdout.split() == ["True", "0", "2"], found.stderr
+
+
 def test_a_system_without_threads(monkeypatch):
     monkeypatch.setattr(platform, "thread_functions", dict)
     alone = Pool()
