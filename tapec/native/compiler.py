@@ -42,8 +42,14 @@ class Effort(Enum):
 
 
 def target_machine(opt: int = 2, elsewhere: platform.Cpu | None = None) -> Any:
-    """This machine, as LLVM sees it; or one for object files that run elsewhere."""
+    """This machine, as LLVM sees it; or one for object files that run elsewhere.
+
+    That all vectors are used is said here and not of each function: LLVM would make a
+    description of the processor for either kind, which takes a millisecond.
+    """
     name, features = elsewhere or platform.cpu()
+    if "avx512f" in (elsewhere or platform.cpu()).has:
+        features += ",-prefer-256-bit"
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
         cpu=name,

@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -106,8 +107,8 @@ def compile_module(
     `imports` are the addresses of the symbols it uses besides those of the process.
     """
     text = str(module)
-    code = object_code(text, lambda: _compiled(text, effort))
-    return linked(code, exports, imports or {})
+    link = partial(_linked, exports=exports, imports=imports or {})
+    return _library(text, lambda: text, link, effort)
 
 
 def compiled(
@@ -122,43 +123,58 @@ def compiled(
     Nothing is emitted if code for this key has been kept.
     """
 
-    def make() -> bytes:
+    def text() -> str:
         module = new_module("tapec")
         emit(module)
-        return _compiled(str(module), effort)
+        return str(module)
 
-    return linked(object_code(key, make), exports, imports or {}, key)
+    link = partial(_linked, exports=exports, imports=imports or {}, key=key)
+    return _library(key, text, link, effort)
+
+
+def _library(
+    key: Any,
+    text: Callable[[], str],
+    link: Callable[[bytes], Library],
+    effort: Effort,
+) -> Library:
+    """One thread compiles and links: to begin another takes as long as to link."""
+    made: list[Library] = []
+
+    def work(written: str) -> bytes:
+        code = _compiled(written, effort)
+        made.append(link(code))
+        return code
+
+    code = object_code(key, lambda: apart(partial(work, text())))
+    return made[0] if made else apart(partial(link, code))
 
 
 def _compiled(text: str, effort: Effort) -> bytes:
     """The object code of a module given as text."""
-
-    def work() -> bytes:
-        engine()
-        with compiler() as c:
-            return c.object_code(text, effort)
-
-    return apart(work)
+    engine()
+    with compiler() as c:
+        return c.object_code(text, effort)
 
 
-def linked(
+def linked(code: bytes, exports: Iterable[str], imports: Mapping[str, int]) -> Library:
+    """Object code as a part of this process."""
+    return apart(partial(_linked, code, exports, imports))
+
+
+def _linked(
     code: bytes, exports: Iterable[str], imports: Mapping[str, int], key: Any = None
 ) -> Library:
-    """Object code as a part of this process."""
-
-    def work() -> Library:
-        builder = llvm.JITLibraryBuilder()
-        builder.add_object_img(code)
-        builder.add_current_process()
-        for name, address in imports.items():
-            builder.import_symbol(name, address)
-        for name in exports:
-            builder.export_symbol(name)
-        with _lock:
-            tracker = builder.link(engine().jit, f"tapec{next(_numbers)}")
-            return Library(tracker, key)
-
-    return apart(work)
+    builder = llvm.JITLibraryBuilder()
+    builder.add_object_img(code)
+    builder.add_current_process()
+    for name, address in imports.items():
+        builder.import_symbol(name, address)
+    for name in exports:
+        builder.export_symbol(name)
+    with _lock:
+        tracker = builder.link(engine().jit, f"tapec{next(_numbers)}")
+        return Library(tracker, key)
 
 
 def texts_of(module: Any, effort: Effort = Effort.FULL) -> tuple[str, str]:

@@ -19,10 +19,13 @@ from llvmlite import ir
 from tapec.native import accumulate, engine, memory
 from tapec.native.driver import INT, POINTER, _define, _Loop, _number
 from tapec.native.places import place
-from tapec.native.platform import vector_width
 from tapec.native.scalars import Builder
 
 __all__ = ["Kind", "emit", "rows_of"]
+
+FEW = 256
+"""Elements of a partial result that are combined one by one: a chunk takes a hundred
+times as long."""
 
 Kind = tuple[str, np.dtype[Any]]
 """What a result is combined by, and its dtype."""
@@ -34,26 +37,28 @@ def rows_of(kinds: Sequence[Kind], rows: Sequence[tuple[int, int, int]]) -> list
     rows: the slot of the result, where it is in a chunk's memory, its elements.
     """
     words = []
+    long = any(size > FEW for _, _, size in rows)
     for kind, (slot, where, size) in zip(kinds, rows, strict=True):
-        library = _combining(*kind)
+        library = _combining(*kind, long=long)
         nbytes = size * kind[1].itemsize
         words += [library.address("combine"), slot, where, size, nbytes]
     return words
 
 
 @cache
-def _combining(monoid: str, dtype: np.dtype[Any]) -> engine.Library:
+def _combining(monoid: str, dtype: np.dtype[Any], *, long: bool) -> engine.Library:
     def make(module: ir.Module) -> None:
         emit(module, "combine", (monoid, dtype))
 
-    return engine.compiled(("combine", monoid, dtype), make, ["combine"])
+    effort = engine.Effort.FULL if long else engine.Effort.NONE
+    key = "combine", monoid, dtype, effort.name
+    return engine.compiled(key, make, ["combine"], effort=effort)
 
 
 def emit(module: ir.Module, name: str, kind: Kind) -> None:
     """Add the routine for a kind."""
     monoid, dtype = kind
     function = _define(module, name, ir.VoidType(), [POINTER, POINTER, INT])
-    set.add(function.attributes, f'"prefer-vector-width"="{vector_width()}"')
     left, right, size = function.args
     for side in (left, right):
         side.add_attribute("noalias")

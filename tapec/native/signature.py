@@ -16,8 +16,6 @@ from typing import Any
 
 from llvmlite import ir
 
-from tapec.native import platform
-
 __all__ = ["STATUS", "arguments", "declare", "emit_chunk", "emit_entry"]
 
 INT = ir.IntType(64)
@@ -46,8 +44,6 @@ def declare(
     inner.attributes.add("noinline")
     for argument in inner.args[:count]:
         argument.add_attribute("noalias")
-    wide = f'"prefer-vector-width"="{platform.vector_width()}"'
-    set.add(inner.attributes, wide)
     return inner
 
 
