@@ -139,6 +139,7 @@ class Compiler:
         builder = llvm.create_pass_builder(self._machine, options)
         full = effort is Effort.FULL
         manager = builder.getModulePassManager() if full else _tidying()
+        manager.add_always_inliner_pass()  # what was called by vectorized loops only
         run, _ = _unlocked()
         with self._calls:
             run(manager, module, builder)

@@ -16,6 +16,7 @@ import pytest
 import scipy.special
 from llvmlite import ir
 
+import tapec
 from tapec.native.compiler import target_machine
 from tapec.native.math import ARITY, NAMES, call, define
 
@@ -297,3 +298,9 @@ def test_one_module_holds_all() -> None:
         assert function.name == f"tapec.{name}.{'f64' if kind == F64 else 'f32'}"
         assert define(module, name, kind) is function
     llvm.parse_assembly(str(module)).verify()
+
+
+def test_vectors_are_screened_for_large_angles_without_a_call():
+    text = tapec.inspect(tapec.jit(np.sin), np.ones(1000)).llvm()
+    assert "@tapec.sin.large.f64" in text
+    assert re.search(r"call .*@tapec\.sin\.large\.f64\.v\d+\(", text) is None

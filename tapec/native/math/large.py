@@ -4,7 +4,8 @@ The result for such an angle is computed by a scalar function that is rarely cal
 Its callers only call a function `(x, y) -> y` that replaces y where x is large. The
 loop vectorizer cannot widen a branch, but it can replace a call by one to a variant
 for whole vectors (the attribute "vector-function-abi-variant"), and that variant
-branches once for all its lanes.
+branches once for all its lanes. It is inlined once loops are vectorized: a call would
+leave no vector in a register.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ def _define_all(
         each = _function(module, f"{symbol}.each.v{lanes}", kind, 2)
         _define_each(each, screen, lanes)
         variant = _function(module, f"{symbol}.v{lanes}", kind, 2)
+        variant.attributes.discard("noinline")
+        variant.attributes.add("alwaysinline")
         _define_variant(variant, each, format, lanes)
         variants.append(variant)
     _keep(module, variants)
