@@ -1,7 +1,7 @@
 """A gradient that was asked for before, at the end of the same trail.
 
 A training loop asks each of its recordings the same: about the same value of the trail,
-about the variables that were read, while the same tensors are alive. Then nothing has
+about variables that were read, while the same tensors are alive. Then nothing has
 to be worked out, and one look at what there is leads to the program:
 
     answered(rec, rec.step.answer, target.value, variables, last)
@@ -18,6 +18,7 @@ from tapec.ir import Value
 from tapec.passes.extensions import added
 from tapec.recording import Recording
 from tapec.tape_program import GradientProgram
+from tapec.tape_sources import are_read
 from tapec.tensor import Tensor
 
 __all__ = ["Answer", "answered", "keep_answer"]
@@ -26,9 +27,9 @@ __all__ = ["Answer", "answered", "keep_answer"]
 class Answer(NamedTuple):
     """What was asked of a tape without gaps, and how it was answered.
 
-    owners: by read, the number of its source and the leaf. wrt: the values of each
-    source. pending: those of the live tensors without numbers. passes: the user's own.
-    plan: of the program. types: of the gradients.
+    owners: by read, the number of its source (or -1) and the leaf. wrt: the values of
+    each source. pending: those of the live tensors without numbers. passes: the user's
+    own. plan: of the program. types: of the gradients.
     """
 
     target: Value
@@ -41,7 +42,7 @@ class Answer(NamedTuple):
 
 
 def keep_answer(program: GradientProgram) -> None:
-    """Note how a question about all the variables that were read was answered."""
+    """Note how a question about variables that were read was answered."""
     request = program.request
     step = request.rec.step
     asked = None if step is None else step.asked
@@ -49,19 +50,11 @@ def keep_answer(program: GradientProgram) -> None:
         return
     targets, given, _, _, pending, passes = program.question
     if given == (False,):
-        types = [group[0].type for group in request.wrt]
+        owners, wrt = asked
+        types = [group[0].type for group in wrt]
         step.answer = Answer(
-            targets[0],
-            asked[0],
-            request.wrt,
-            list(pending),
-            passes,
-            program.plan,
-            types,
+            targets[0], owners, wrt, list(pending), passes, program.plan, types
         )
-
-
-_new = object.__new__
 
 
 def answered(
@@ -73,12 +66,8 @@ def answered(
     """
     if target is not answer.target or answer.passes is not added():
         return None
-    reads, owners = rec.reads, answer.owners
-    if len(reads) != len(owners) or len(named) != len(answer.wrt):
+    if not are_read(rec.reads, named, answer.owners, answer.wrt):
         return None
-    for (_, v, leaf), (k, known) in zip(reads, owners):  # noqa: B905
-        if v is not named[k] or leaf is not known or not v.trainable:
-            return None
     with rec.lock:
         alive = rec.alive()
         pending = [t for t in alive if t.known is None]
@@ -97,11 +86,8 @@ def answered(
                 t.settle(array)
         else:
             rec.settle(pending, kept)
-    grads = []
-    for i, type_ in zip(places, answer.types):  # noqa: B905
-        made: Any = _new(Tensor)
-        made.rec = made.value = None
-        made.kind = type_
-        made.known = outs[i]
-        grads.append(made)
+    grads = [
+        Tensor(None, None, type_, outs[i])
+        for i, type_ in zip(places, answer.types)  # noqa: B905
+    ]
     return grads, alive

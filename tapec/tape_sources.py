@@ -24,6 +24,7 @@ __all__ = [
     "Sources",
     "UnconnectedGradients",
     "all_read",
+    "are_read",
     "is_row",
     "is_source",
     "none_or_zero",
@@ -192,7 +193,7 @@ class Sources:
 
 
 def all_read(rec: Recording, named: list[Any]) -> list[tuple[Value, ...]] | None:
-    """The values of sources that are all the variables that were read, or None.
+    """The values of sources that are variables, each of which was read, or None.
 
     For a tape without gaps that watched nothing. Quick where the recording went along
     the trail of another one: the same was read then, of perhaps other variables.
@@ -201,7 +202,7 @@ def all_read(rec: Recording, named: list[Any]) -> list[tuple[Value, ...]] | None
     if step is None or len(reads) < len(named):
         return None
     asked = step.asked
-    if asked is None or not _are_read(reads, named, *asked):
+    if asked is None or not are_read(reads, named, *asked):
         asked = step.asked = _owners(reads, named)
         if asked is None:
             return None
@@ -213,29 +214,32 @@ def all_read(rec: Recording, named: list[Any]) -> list[tuple[Value, ...]] | None
 
 
 def _owners(reads: list[Any], named: list[Any]) -> tuple[list[Any], list[Any]] | None:
-    """The source and the leaf of each read, and the values of each source.
+    """The source (or -1) and the leaf of each read, and the values of each source.
 
-    None if a variable is none of the sources, or a source none of those.
+    None if a source was not read.
     """
     number = {id(x): k for k, x in enumerate(named)}
     owners = [(number.get(id(v), -1), leaf) for _, v, leaf in reads]
-    if {k for k, _ in owners} != {*range(len(named))}:
-        return None
     values: list[tuple[Value, ...]] = [()] * len(named)
     for k, leaf in owners:
-        if leaf not in values[k]:
+        if k >= 0 and leaf not in values[k]:
             values[k] += (leaf,)
-    return owners, values
+    return (owners, values) if all(values) else None
 
 
-def _are_read(
-    reads: list[Any], named: list[Any], owners: list[Any], values: list[Any]
+def are_read(
+    reads: list[Any], named: Sequence[Any], owners: list[Any], values: list[Any]
 ) -> bool:
-    """Whether what `_owners` found out holds for these, too."""
+    """Whether what `_owners` found out holds for these, and they may be trained."""
     if len(owners) != len(reads) or len(values) != len(named):
         return False
     for (_, v, leaf), (k, known) in zip(reads, owners):  # noqa: B905
-        if v is not named[k] or leaf is not known:
+        if leaf is not known:
+            return False
+        if k < 0:
+            if any(v is x for x in named):
+                return False
+        elif v is not named[k] or not v.trainable:
             return False
     return True
 

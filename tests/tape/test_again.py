@@ -296,3 +296,47 @@ def test_one_source_or_a_tuple(worked_out):
         equals(found, 2 * a.numpy())
         assert bool(worked_out) is (k < 2)
         assert tape.explain(y, a).startswith("the gradient reaches")
+
+
+def test_some_of_the_variables_that_were_read(worked_out):
+    a, b = two()
+    for k in range(5):
+        tape, h, y = recorded(a, b)
+        del h
+        worked_out.clear()
+        equals(tape.gradient(y, [b]), by_hand(a, b)[1:])
+        assert bool(worked_out) is (k < 2)
+    b.trainable = False
+    tape, _, y = recorded(a, b)
+    assert tape.gradient(y, [b]) == [None]
+    for _ in range(4):
+        tape, h, y = recorded(a, b)
+        del h
+        equals(tape.gradient(y, [a]), by_hand(a, b)[:1])
+    b.trainable = True
+
+
+def test_a_variable_in_the_place_of_another():
+    a, b = two()
+    c = Variable([0.25, 0.5, 1.0], name="b")
+    for first, second, asked in (
+        (a, b, [a]), (a, b, [a]), (a, b, [a]), (a, c, [a]), (a, c, [c]), (a, b, [b]),
+        (a, c, [c, a]), (a, b, [a, b]), (a, b, [a]),
+    ):  # fmt: skip
+        with GradientTape() as tape:
+            y = np.sum(first * second * second)
+        x, w = first.numpy(), second.numpy()
+        wanted = {id(first): w * w, id(second): 2 * x * w}
+        equals(tape.gradient(y, asked), [wanted[id(v)] for v in asked])
+
+
+def test_one_variable_read_in_two_places_or_two():
+    a = Variable([1.0, 2.0])
+    b = Variable([3.0, 4.0])
+    for _ in range(4):
+        for first, second in ((a, b), (b, a), (a, a), (a, b)):
+            with GradientTape() as tape:
+                y = np.sum(first * 2.0 + second * first)
+            x, w = first.numpy(), second.numpy()
+            wanted = 2.0 + w + (x if first is second else 0.0)
+            equals(tape.gradient(y, [first]), [wanted])
