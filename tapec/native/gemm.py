@@ -105,6 +105,7 @@ class _Layout:
         self.b_step = item if s.turned_b else self.b_row
         self.b_panel = t.panel * self.b_row if s.turned_b else panel
         self.packed_a, room = self._packed_a()
+        self.back = 0 if t.dealt else t.rows * t.every - s.m
         self.packed_b_step = panel if t.copy_b else self.b_step
         self.room = _up(room, LINE)
         depth = _up(t.depth, self.lanes)
@@ -113,15 +114,11 @@ class _Layout:
 
     def _packed_a(self) -> tuple[tuple[int, int], int]:
         """The distances of rows and columns in a copy of A, and its size."""
-        s, t, item = self.s, self.t, self.s.dtype.itemsize
+        t, item = self.t, self.s.dtype.itemsize
         if not t.copy_a:
             return self.a, 0
-        height = t.blocks * t.rows
-        if s.turned_a:
-            step = _apart(_up(height, self.lanes) * item)
-            return (item, step), t.depth * step
-        row = _apart(_up(t.depth, self.lanes) * item)
-        return (row, item), height * row
+        step = _apart(_up(t.blocks * t.rows, self.lanes) * item)
+        return (item, step), t.depth * step
 
     def _copiers(self) -> list[Begun | None]:
         letter = self.s.dtype.char
@@ -134,9 +131,9 @@ class _Layout:
         s, t = self.s, self.t
         made: list[Begun | None] = []
         for width in (t.panel if s.n >= t.panel else 0, s.n % t.panel):
-            for rows in (t.rows, t.rows - 1 if t.tall < t.every else 0):
+            for rows in (t.rows, t.rows - t.dealt if t.tall < t.every else 0):
                 vectors, whole = -(-width // self.lanes), width % self.lanes == 0
-                tile = Tile(s.dtype.char, rows, vectors, whole, s.k > t.depth)
+                tile = Tile(s.dtype.char, rows, vectors, whole, t.dealt)
                 made.append(kernel(tile) if rows and width else None)
         return made
 
@@ -151,10 +148,10 @@ class _Layout:
         return [
             *slots, s.n, s.k,
             t.parts, t.parts_across, t.blocks, t.panels, t.panel,
-            t.rows, t.tall, t.every, t.depth,
+            t.rows, t.tall, t.every, t.dealt, self.back, t.depth,
             *self.a, self.b_step, self.b_panel,
             s.n * item, t.panel * item, s.m * s.n * item,
-            copy_a, not s.turned_a, *self.packed_a,
+            copy_a, *self.packed_a,
             copy_b, self.b_row, self.packed_b_step,
             self.own, self.room,
             *kernels,

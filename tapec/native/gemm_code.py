@@ -40,12 +40,13 @@ class Word(IntEnum):
 
     parts, across: of a matrix, all and side by side. blocks, panels: tiles of a part,
     below and beside each other; `panel` is the elements of one side by side. rows: of
-    the first `tall` of `every` tiles below each other; the others have one less. depth:
-    of a block along k. copy_a, copy_b: routines, or 0 if the kernel reads the matrix
-    where it is. by_row: whether rows of A are copied, not columns. b_row: from one row
-    to the next of what is copied. own: scratch of a thread; panels of B are at `room`
-    of it. whole, less, last, last_less: kernels, for `rows` and for one less, the last
-    ones for the last panel if that is not whole. offsets: of A and B, for each matrix.
+    the first `tall` of `every` tiles below each other; the others have `fewer` less and
+    begin `back` rows before the end of those. depth: of a block along k. copy_a,
+    copy_b: routines, or 0 if the kernel reads the matrix where it is. b_row: between
+    rows of what is copied. own: scratch of a thread; panels of B are at `room` of it.
+    whole, less, last, last_less: kernels, for the first tiles and for the others; the
+    last ones for the last panel if that is not whole. offsets: of A and B, for each
+    matrix.
     """
 
     a = 0
@@ -61,6 +62,8 @@ class Word(IntEnum):
     rows = auto()
     tall = auto()
     every = auto()
+    fewer = auto()
+    back = auto()
     depth = auto()
     a_row = auto()
     a_step = auto()
@@ -70,7 +73,6 @@ class Word(IntEnum):
     c_panel = auto()
     c_matrix = auto()
     copy_a = auto()
-    by_row = auto()
     packed_row = auto()
     packed_a_step = auto()
     copy_b = auto()
@@ -153,9 +155,10 @@ class _Emitter:
         blocks = self.least(words[Word.blocks], at.sub(words[Word.every], first))
         tall = self.least(self.most(at.sub(words[Word.tall], first), zero), blocks)
         self.counts = tall, at.sub(blocks, tall)
-        before = self.most(at.sub(first, words[Word.tall]), zero)
-        row = at.sub(at.mul(first, words[Word.rows]), before)
-        self.height = at.sub(at.mul(blocks, words[Word.rows]), self.counts[1])
+        row = self._row(first, ">=")
+        rest = self._row(self.most(first, words[Word.tall]), ">=")
+        self.others = at.sub(rest, row)
+        self.height = at.sub(self._row(at.add(first, blocks), ">"), row)
         a, b, c = self._matrices(matrix)
         self.a = self.moved(a, at.mul(row, words[Word.a_row]))
         self.c = self.moved(c, at.mul(row, words[Word.c_row]))
@@ -167,6 +170,14 @@ class _Emitter:
         count = at.udiv(at.add(words[Word.k], at.sub(depth, _number(1))), depth)
         with _Loop(at, zero, count) as block:
             self._block(at.mul(block, depth))
+
+    def _row(self, tile: Any, sign: str) -> Any:
+        """Where a tile begins (>=), or the one before it ends (>)."""
+        at, words = self.at, self.words
+        beyond = at.sub(tile, words[Word.tall])
+        lost = at.add(words[Word.back], at.mul(beyond, words[Word.fewer]))
+        lost = at.select(at.icmp_signed(sign, beyond, _number(0)), lost, _number(0))
+        return at.sub(at.mul(tile, words[Word.rows]), lost)
 
     def _all_panels(self) -> Any:
         at, n, panel = self.at, self.words[Word.n], self.words[Word.panel]
@@ -196,22 +207,13 @@ class _Emitter:
 
     def _rows_of_a(self, a: Any, k: Any) -> tuple[Any, Any, Any]:
         """Of a block: where they are, and their distances."""
-        words = self.words
-        here = self.copied(
-            words[Word.copy_a], a, self.scratch, lambda copy: self._copy_a(copy, a, k)
-        )
-        return here, words[Word.packed_row], words[Word.packed_a_step]
-
-    def _copy_a(self, copy: Any, a: Any, k: Any) -> None:
         at, words = self.at, self.words
-        by_row = at.icmp_unsigned("!=", words[Word.by_row], _number(0))
-        pairs = [
-            (self.height, k),
-            (k, self.height),
-            (words[Word.a_row], words[Word.a_step]),
-            (words[Word.packed_row], words[Word.packed_a_step]),
-        ]
-        at.call(copy, [a, self.scratch, *[at.select(by_row, *pair) for pair in pairs]])
+        row, step = words[Word.packed_row], words[Word.packed_a_step]
+        operands = [a, self.scratch, k, self.height, words[Word.a_step], step]
+        here = self.copied(
+            words[Word.copy_a], a, self.scratch, lambda copy: at.call(copy, operands)
+        )
+        return here, row, step
 
     def copied(self, routine: Any, there: Any, here: Any, call: Any) -> Any:
         """Where a matrix is after a copy, if there is a routine for it."""
@@ -236,13 +238,13 @@ class _Emitter:
         c = self.moved(self.c, at.mul(number, words[Word.c_panel]))
         a, a_row, a_step = a
         steps = a_row, a_step, words[Word.packed_b_step], words[Word.c_row]
-        kernels = (Word.whole, Word.last), (Word.less, Word.last_less)
-        for fewer, (whole, last) in enumerate(kernels):
-            count = self.counts[fewer]
+        for count, row, whole, last in (
+            (self.counts[0], _number(0), Word.whole, Word.last),
+            (self.counts[1], self.others, Word.less, Word.last_less),
+        ):
             kernel = at.select(is_last, words[last], words[whole])
+            here = self.moved(a, at.mul(row, a_row))
+            there = self.moved(c, at.mul(row, words[Word.c_row]))
             with at.if_then(at.icmp_unsigned("!=", count, _number(0))):
                 kernel = at.inttoptr(kernel, KERNEL.as_pointer())
-                at.call(kernel, [a, b, c, count, k, width, first, *steps])
-            done = at.mul(count, at.sub(words[Word.rows], _number(fewer)))
-            a = self.moved(a, at.mul(done, a_row))
-            c = self.moved(c, at.mul(done, words[Word.c_row]))
+                at.call(kernel, [here, b, there, count, k, width, first, *steps])

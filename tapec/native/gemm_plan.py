@@ -2,6 +2,7 @@
 
 All follows from sizes and the processor. An element of the result is the same sum in
 the same order wherever it is cut, so not even the number of threads changes it.
+The numbers are measured: `python -m benchmarks --only products`.
 """
 
 from __future__ import annotations
@@ -15,30 +16,31 @@ from tapec.native.platform import vector_width
 
 __all__ = ["Shape", "Tiling", "nanoseconds", "tiling"]
 
-DEPTH = 400
+DEPTH = 1024
 """Steps along k of a block, at most: a panel of B of so many rows stays near."""
 
-HIGH, WIDE = 8, 16
-"""Tiles below and beside each other in a part that is large enough."""
+OVERHEAD = 0.5
+"""Of a tile in the time of a row: the lower it is, the more often B is read."""
 
-PART = 1 << 19
-"""Bytes of A in a part for which B is copied: the taller, the fewer copies."""
+PART, NEAR = 1 << 19, 3 << 16
+"""Bytes of A in a part, at most, where B is copied and where it is not."""
+
+LOW, HIGH, WIDE = 4, 8, 16
+"""Tiles of a part: below each other if A is copied, and at most if neither is; beside
+each other, at most."""
+
+TALL, FAR = 14, 2048
+"""Tiles below each other for which it pays to copy B: if A fits into a part, or there
+are so many bytes from one row of B to the next."""
+
+LONG = 96
+"""Steps along k for which it pays to copy A, each of which is in another row."""
 
 LEAST, MOST = 6_000, 8
 """Nanoseconds that a part should take, and parts for which smaller ones are made."""
 
 LONGEST = 2_000_000
 """Nanoseconds of a part, at most."""
-
-LONG = 96
-"""Steps along k from which columns of A that are far from each other are copied."""
-
-FAR, TALL = 2048, 10
-"""Bytes from one row of B to the next from which these are copied, and tiles below each
-other for which that pays."""
-
-SET = 4096
-"""Bytes: at multiples of this distance few lines fit in the first cache at a time."""
 
 
 class Shape(NamedTuple):
@@ -55,10 +57,13 @@ class Shape(NamedTuple):
 
 
 class Tiling(NamedTuple):
-    """A result is cut into tiles; rows are dealt out evenly.
+    """A result is cut into tiles. Below each other there are `every`, of `rows` rows.
 
-    rows: of the first `tall` of `every` tiles below each other; the others have one
-    less. panel: the width of a tile, in elements; `across` of them are side by side.
+    tall: how many of them do not overlap. The last one may overlap the one before it,
+    and compute the same there; but where k is cut into blocks, which are added, the
+    rows are dealt out, and those behind the first `tall` have one row less.
+
+    panel: the width of a tile, in elements; `across` of them are side by side.
     blocks, panels: tiles of a part, below and beside each other. depth: of a block
     along k. copy_a, copy_b: whether these matrices are copied.
     """
@@ -66,6 +71,7 @@ class Tiling(NamedTuple):
     rows: int
     tall: int
     every: int
+    dealt: bool
     panel: int
     across: int
     blocks: int
@@ -96,47 +102,56 @@ def nanoseconds(s: Shape) -> float:
 
 def tiling(s: Shape) -> Tiling:
     """Of the products of this shape."""
-    every = _up(s.m, most_rows())
-    rows = _up(s.m, every)
-    tall = s.m - (rows - 1) * every
+    item = s.dtype.itemsize
+    along_k = _up(s.k, DEPTH)
+    depth, dealt = _up(s.k, along_k), along_k > 1
+    rows, every = _dealt(s.m) if dealt else _tiles(s.m)
+    missing = rows * every - s.m
+    tall = every - (missing if dealt else missing > 0)
     panel = VECTORS * _lanes(s.dtype)
     across = _up(s.n, panel)
-    along_k = _up(s.k, DEPTH)
-    depth = _up(s.k, along_k)
-    copy_a, copy_b = _copies_a(s) and across > 2, _copies_b(s, every)
-    blocks, panels = min(HIGH, every), min(WIDE, across)
-    if copy_b:
-        blocks = min(every, max(1, PART // (rows * depth * s.dtype.itemsize)))
+    tile = rows * depth * item
+    whole = every * tile <= PART
+    copy_a = s.turned_a and s.k >= LONG and across > 2 and not whole
+    copy_b = every >= TALL and (whole or (s.n * item >= FAR and not copy_a))
+    copy_b = s.turned_b or copy_b
+    if copy_a:
+        blocks = HIGH if copy_b else LOW
+    else:
+        blocks = max(LOW, PART // tile if copy_b else min(HIGH, NEAR // tile))
+    blocks = min(blocks, every)
+    panels = min(WIDE, across)
     made = Tiling(
-        rows, tall, every, panel, across, blocks, panels, depth, copy_a, copy_b
-    )
+        rows, tall, every, dealt, panel, across, blocks, panels, depth, copy_a, copy_b
+    )  # fmt: skip
     time = nanoseconds(s)
     parts = max(min(MOST, time / LEAST), time / LONGEST)
-    while s.number * made.parts < parts and (smaller := _smaller(made, along_k)):
+    while s.number * made.parts < parts and (smaller := _smaller(made)):
         made = smaller
     return made
 
 
-def _copies_a(s: Shape) -> bool:
-    if s.turned_a:
-        return s.k >= LONG
-    return s.k * s.dtype.itemsize % SET == 0
+def _tiles(m: int) -> tuple[int, int]:
+    """Rows of a tile, and tiles: such that little is computed twice."""
+    most = min(m, most_rows())
+    ways = [(rows, _up(m, rows)) for rows in range(most, most * 2 // 3, -1)]
+    return min(ways, key=lambda way: way[1] * (way[0] + OVERHEAD))
 
 
-def _copies_b(s: Shape, every: int) -> bool:
-    return s.turned_b or (every >= TALL and s.n * s.dtype.itemsize >= FAR)
+def _dealt(m: int) -> tuple[int, int]:
+    every = _up(m, most_rows())
+    return _up(m, every), every
 
 
-def _smaller(t: Tiling, blocks_along_k: int) -> Tiling | None:
+def _smaller(t: Tiling) -> Tiling | None:
     """With parts of half the size; None if they are single tiles.
 
-    What comes first costs least: where B is copied once for all rows, or read once for
-    some, and where A is copied, or its blocks are read again for each panel.
+    Panels come first: their parts share nothing but A. If that is copied, or its blocks
+    along k take turns in the cache, some panels stay together.
     """
-    again = t.copy_a or blocks_along_k > 1
-    if t.copy_b and t.panels > (8 if again else 1):
+    if t.panels > (HIGH if t.copy_a or t.dealt else 1):
         return t._replace(panels=_up(t.panels, 2))
-    if t.blocks > (8 if t.copy_b else 4):
+    if t.blocks > LOW:
         return t._replace(blocks=_up(t.blocks, 2))
     if t.panels > 1:
         return t._replace(panels=_up(t.panels, 2))
