@@ -51,9 +51,11 @@ def gemm(op: Value) -> Gemm | None:
 def _is_for_blas(s: Shape) -> bool:
     """Vectors; narrow results; a matrix to be transposed for few rows; much to do."""
     lanes = platform.vector_width() // 8 // s.dtype.itemsize
-    narrow = s.m == 1 or s.n < max(2, lanes // 2)
+    narrow = s.n < lanes if s.turned_a else s.n <= lanes // 2
+    vectors = 1 in (s.m, s.n)
     once = s.turned_b and s.m < 4
-    return narrow or once or nanoseconds(s) > s.number * LONGEST
+    much = nanoseconds(s) > s.number * LONGEST
+    return vectors or narrow or once or much
 
 
 class Gemm(Product):
