@@ -16,7 +16,7 @@ from typing import Any
 from llvmlite import ir
 
 from tapec.ir import Emitter, Function, TupleType, Value, dims_of, placed
-from tapec.native import debug, engine, kernels
+from tapec.native import debug, engine, kernels, short
 from tapec.native.extents import Extents
 from tapec.native.layout import NoNative
 from tapec.native.loop_body import Elements, Region, is_stacked
@@ -47,6 +47,8 @@ def emit_kernel(
         emit_elimination(module, body, name)
     elif is_product(body):
         emit_product(module, body, name)
+    elif short.is_short(body):
+        short.emit_kernel(module, body, name, lines=lines)
     else:
         kernels.emit_kernel(module, body, name, lines=lines, shared=shared)
 

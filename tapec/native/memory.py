@@ -9,6 +9,7 @@ import numpy as np
 from llvmlite import ir
 
 from tapec.ir import Extent, never_negative
+from tapec.native import lanes
 from tapec.native.layout import memory_type
 from tapec.native.places import Clamped, Place, Test, place
 from tapec.native.scalars import Builder, Scalar
@@ -41,6 +42,8 @@ def _parts(b: Builder, dtype: np.dtype[Any], offset: Place) -> list[Scalar]:
 
 def load(b: Builder, buffer: Any, dtype: np.dtype[Any], offset: Place) -> Scalar:
     """The element number `offset` of a buffer."""
+    if b.lanes and (found := lanes.load(b, buffer, dtype, offset)) is not None:
+        return found
     places = _parts(b, dtype, offset)
     depth = places[0].depth
     at = b.scopes[depth]
@@ -55,6 +58,8 @@ def load(b: Builder, buffer: Any, dtype: np.dtype[Any], offset: Place) -> Scalar
 
 def store(b: Builder, at: Any, buffer: Any, offset: Place, element: Scalar) -> None:
     """Write an element with the LLVM builder `at`, which may follow a loop."""
+    if b.lanes and offset.terms:
+        return lanes.store(b, buffer, offset, element)
     dtype = element.dtype
     for part, where in zip(element.parts, _parts(b, dtype, offset), strict=True):
         value = at.zext(part, BYTE) if dtype.kind == "b" else part

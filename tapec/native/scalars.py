@@ -54,11 +54,13 @@ class Builder:
     scopes: the LLVM builder of each loop depth. extents: symbolic ones as numbers.
     axes: the loop counters. places: index expressions that are already emitted.
     serial: whether the rounds of the loop wait for each other. divisors: those that are
-    worth a reciprocal.
+    worth a reciprocal. lanes: elements of a vector that takes the place of a loop, if
+    one does.
     """
 
     serial = False
     divisors: Divisors | None = None
+    lanes = 0
 
     def __init__(
         self, scopes: Sequence[Any], lines: Callable[[int], Any] | None = None

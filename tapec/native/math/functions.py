@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 
@@ -37,6 +37,11 @@ def _emitter(name: str) -> Callable[..., Num]:
     return found
 
 
+def emitted(name: str, arguments: Sequence[Num]) -> Num:
+    """The function's value, where the arguments are."""
+    return _emitter(name)(*arguments)
+
+
 def declare(
     module: ir.Module, name: str, type: ir.Type, *, serial: bool = False
 ) -> ir.Function:
@@ -64,7 +69,7 @@ def define(
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         format = (SERIAL if serial else FORMATS)[type]
         arguments = [Num(builder, x, format) for x in function.args]
-        builder.ret(_emitter(name)(*arguments).value)
+        builder.ret(emitted(name, arguments).value)
     return function
 
 
