@@ -14,16 +14,10 @@ from tapec.recording.current import (
     state,
     threads_recording,
 )
+from tapec.recording.looks import Inside, Look
 from tapec.recording.places import is_library, locate, warn
-from tapec.recording.recording import (
-    Array,
-    Inside,
-    Look,
-    Recording,
-    array_of,
-    install_run,
-    run_program,
-)
+from tapec.recording.recording import Recording
+from tapec.recording.running import Array, array_of, install_run, run_program
 from tapec.recording.trace import Trace
 from tapec.recording.trail import clear as clear_trails
 

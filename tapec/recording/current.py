@@ -157,4 +157,4 @@ def free_lost() -> None:
         rec = ref()
         if rec is not None:
             with rec.lock:
-                rec._let_go()
+                rec.let_go()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from tapec.interpret import evaluate
 from tapec.ir import (
     ArrayType,
     Attrs,
     Function,
-    Location,
     Meta,
     Type,
     Value,
@@ -25,21 +23,17 @@ from tapec.locks import lock
 from tapec.ops.const import const
 from tapec.recording.current import make_current, state
 from tapec.recording.literals import literal_of
+from tapec.recording.looks import Inside, Look
 from tapec.recording.places import called_from_tapec, locate, user_frames
+from tapec.recording.referring import Referring
+from tapec.recording.running import Array, array_of, run_program
 from tapec.recording.sites import Sites
 from tapec.recording.trail import Step, root
 
 __all__ = [
-    "Array",
-    "Inside",
-    "Look",
+    "PLANS",
     "Recording",
-    "array_of",
-    "install_run",
-    "run_program",
 ]
-
-Array = np.ndarray[Any, Any]
 
 _new = object.__new__
 _getframe = sys._getframe
@@ -48,32 +42,11 @@ PLANS: dict[Any, Any] = {}
 """What `tensor.bind` has worked out, by operation and kinds of operands."""
 
 
-MANY = 64
-"""References to tensors that may have died or have their numbers already."""
-
-
 _life = lock()
 """Held while tapes come and go, never while waiting for anything."""
 
 
-class Look(NamedTuple):
-    """Where numbers left a recording: of which object, how, at which line."""
-
-    source: weakref.ref[Any]
-    value: Value | None
-    how: str
-    loc: Location | None
-
-
-class Inside(NamedTuple):
-    """What must hold whenever a body runs: a boolean scalar, and else what is said."""
-
-    holds: Any
-    text: str
-    loc: Location | None
-
-
-class Recording:
+class Recording(Referring):
     """A growing schedule of values and the leaves it starts from.
 
     values: every op in order; a value's uid is its number here (leaves have one too).
@@ -100,6 +73,7 @@ class Recording:
     inside: list[Inside] | None = None
 
     def __init__(self, stop: Any = None) -> None:
+        super().__init__()
         self.values: list[Value] = []
         self.leaves: dict[Value, Any] = {}
         self.stop = stop
@@ -112,9 +86,6 @@ class Recording:
         sizes = asked.get()
         self.plans = PLANS if sizes is None else getattr(sizes, "plans", PLANS)
         self.leaf_by_id: dict[int, tuple[Any, Value]] = {}
-        self._fresh: list[weakref.ref[Any]] = []
-        self._known: dict[Value, weakref.ref[Any]] = {}
-        self._settled: list[weakref.ref[Any]] = []
 
     @property
     def position(self) -> int:
@@ -166,34 +137,32 @@ class Recording:
         idle = self.home is state.__dict__ and not (lost and called_from_tapec())
         if idle and self.lock.acquire(blocking=False):
             try:
-                self._let_go(alive)
+                self.let_go(alive)
             finally:
                 self.lock.release()
         else:
             self.home.setdefault("lost", []).append(weakref.ref(self))
 
-    def _let_go(self, alive: list[Any] | None = None) -> None:
-        """Tensors that are known forget the recording, and it forgets everything.
+    def let_go(self, alive: list[Any] | None = None) -> None:
+        """Forget everything, and let tensors that are known forget the recording.
 
         What a pending tensor was computed from stays until its number is asked for.
         """
-        n = len(self._fresh)  # it may grow at the same time
-        pending: list[weakref.ref[Any]] = []
-        for t in self.alive() if alive is None else alive:
-            if t.rec is not self:
-                continue
-            if t.known is None:
-                pending.append(weakref.ref(t))
-            else:
-                t.rec = t.value = None
-        self._fresh[:n] = pending
-        self._settled.clear()
-        self._known.clear()
+        self._detach(alive)
         self.leaf_by_id.clear()
         self.reads.clear()
         self.values.clear()
         if not self._fresh:
             self.leaves.clear()
+
+    def settle(self, tensors: list[Any], arrays: Sequence[Array]) -> None:
+        """All tensors that were pending have their numbers now."""
+        super().settle(tensors, arrays)
+        if self.closed and not self.is_trace:
+            if self.home is state.__dict__:
+                self.let_go()
+            else:
+                self.home.setdefault("lost", []).append(weakref.ref(self))
 
     # recording
 
@@ -307,11 +276,7 @@ class Recording:
         """
         self.meta = primal.meta.belonging_to(primal.uid)
 
-    # numbers
-
-    def track(self, tensor: Any) -> None:
-        """`tensor` refers to the last value: it gets a number when there is a flush."""
-        self._fresh.append(weakref.ref(tensor))
+    # programs
 
     def flush(self, wanted: Iterable[Value] = ()) -> dict[Value, Array]:
         """Compute `wanted` and every value that a live tensor still refers to."""
@@ -324,40 +289,6 @@ class Recording:
             found = dict(zip(outputs, arrays, strict=True))
             self.settle(pending, [found[t.value] for t in pending])
             return found
-
-    def alive(self) -> list[Any]:
-        """Live tensors that refer to values of the recording."""
-        refs = [*self._settled, *self._fresh] if self._settled else self._fresh
-        return [t for ref in refs if (t := ref()) is not None]
-
-    def pending(self) -> list[Any]:
-        """Those without a number."""
-        return [
-            t for ref in self._fresh if (t := ref()) is not None and t.known is None
-        ]
-
-    def settle(self, tensors: list[Any], arrays: Sequence[Array]) -> None:
-        """All tensors that were pending have their numbers now."""
-        for t, array in zip(tensors, arrays, strict=True):
-            t.settle(array)
-            self._known[t.value] = weakref.ref(t)
-        if len(self._fresh) > MANY:
-            self._sort_out()
-        if self.closed and not self.is_trace:
-            if self.home is state.__dict__:
-                self._let_go()
-            else:
-                self.home.setdefault("lost", []).append(weakref.ref(self))
-
-    def _sort_out(self) -> None:
-        """Move the known tensors out of `_fresh`, which may grow at the same time."""
-        n = len(self._fresh)
-        pending: list[weakref.ref[Any]] = []
-        for ref in self._fresh[:n]:
-            t = ref()
-            if t is not None:
-                (pending if t.known is None else self._settled).append(ref)
-        self._fresh[:n] = pending
 
     def function(
         self, outputs: Iterable[Value], whole: bool = False
@@ -393,12 +324,6 @@ class Recording:
             order = leaves + computed
         return fn, [params[v] for v in order]
 
-    def known(self, value: Value) -> Any:
-        """The live tensor that holds `value`'s number, or None."""
-        ref = self._known.get(value)
-        t = None if ref is None else ref()
-        return t if t is not None and t.value is value else None
-
     # looks
 
     def decided(self, truth: bool) -> None:
@@ -428,25 +353,3 @@ class Recording:
             if v.prim.vjp is not None:
                 stack.extend(v.args)
         return False
-
-
-def array_of(source: Any) -> Array:
-    """The array behind a leaf's source: an array, a tensor or a variable."""
-    return source if isinstance(source, np.ndarray) else source.array
-
-
-def _interpret(fn: Function, arrays: list[Array]) -> Sequence[Array]:
-    return evaluate(fn, *arrays)
-
-
-_run: Callable[[Function, list[Array]], Sequence[Array]] = _interpret
-
-
-def run_program(fn: Function, arrays: list[Array]) -> Sequence[Array]:
-    """Run `fn`; `programs` installs the cached, compiled way to do it."""
-    return _run(fn, arrays)
-
-
-def install_run(run: Callable[[Function, list[Array]], Sequence[Array]]) -> None:
-    """The one upward door of recordings."""
-    globals()["_run"] = run

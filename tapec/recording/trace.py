@@ -12,7 +12,8 @@ import numpy as np
 from tapec.errors import TraceError
 from tapec.interpret import apply
 from tapec.ir import ArrayType, Function, Value, asked, op_with_sizes
-from tapec.recording.recording import Array, Recording, array_of
+from tapec.recording.recording import Recording
+from tapec.recording.running import Array, array_of
 from tapec.recording.sites import Sites
 
 __all__ = ["Trace"]
