@@ -30,11 +30,12 @@ from tapec.inspect import inspect
 from tapec.linear import linearize, vjp
 from tapec.passes.extensions import add_pass, custom_pass, remove_pass
 from tapec.recompute import checkpoint, recompute_grad
+from tapec.scopes import scope
 from tapec.settings import config
 from tapec.sparse import sparse_hessian, sparse_jacobian
 from tapec.spec import spec
 from tapec.tangent_rules import custom_jvp
-from tapec.tape import GradientTape, UnconnectedGradients, scope
+from tapec.tape import GradientTape, UnconnectedGradients
 from tapec.tensor import Tensor
 from tapec.transform import grad, jit, value_and_grad
 from tapec.variable import Variable, constant

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from tapec import containers
 from tapec.errors import TraceError
 from tapec.ir import Function
-from tapec.recording import Recording, free_lost, recording_in, state
+from tapec.recording import Recording, state
 from tapec.tape_again import answered
 from tapec.tape_explain import explain
 from tapec.tape_gradient import Request, gradients, recorded_gradient
+from tapec.tape_interval import Interval
 from tapec.tape_sources import (
     SOURCES,
-    Asked,
     Sources,
     UnconnectedGradients,
     all_read,
     is_row,
-    is_source,
     none_or_zero,
     targets_of,
     tensors_of,
-    value_on,
     zeros_for,
 )
-from tapec.tape_span import Span
 from tapec.tensor import Tensor
 from tapec.variable import Variable
 
-__all__ = ["GradientTape", "UnconnectedGradients", "scope"]
+__all__ = ["GradientTape", "UnconnectedGradients"]
 
 NONE = UnconnectedGradients.NONE
 _QUICK = frozenset((list, tuple, Variable))
 
 
-class GradientTape:
+class GradientTape(Interval):
     """Records what happens inside its `with` block, for differentiation.
 
     persistent: `gradient` may be called more than once.
@@ -52,140 +47,6 @@ class GradientTape:
     >>> float(tape.gradient(y, x))
     6.0
     """
-
-    def __init__(
-        self, persistent: bool = False, watch_accessed_variables: bool = True
-    ) -> None:
-        self.persistent = persistent
-        self.watch_accessed_variables = watch_accessed_variables
-        self._clear()
-
-    def _clear(self) -> None:
-        self._rec: Recording | None = None
-        self._span = Span()
-        self._open = False
-        self._used = False
-        self._watched: dict[int, tuple[Any, Any]] = {}
-        self._known: tuple[list[Any], list[Variable]] = [], []
-        self._asked = Asked()
-
-    # recording
-
-    def __enter__(self) -> GradientTape:
-        if self._open:
-            raise RuntimeError("the tape is already recording")
-        try:
-            self._start(sys._getframe(1).f_code)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            self.stop()
-        except BaseException:  # interrupted: what was done is done again
-            self.stop()
-            raise
-
-    def __del__(self) -> None:
-        if getattr(self, "_rec", None) is not None:
-            self.stop()
-            self._let_go(lost=True)
-
-    def _start(self, code: Any) -> None:
-        if self._used and not self.persistent:
-            self._clear()
-        if self._rec is None:
-            free_lost()
-            rec = state.recording
-            if rec is None or not rec.hold(self):
-                rec = Recording(code)
-                rec.walk()
-                rec.holders.add(id(self))
-            self._rec = rec
-        elif state.recording not in (None, self._rec):
-            raise RuntimeError(
-                "a tape cannot be entered again inside another tape that it did not "
-                "record with; make a new GradientTape"
-            )
-        self._open = True  # first: what was begun is ended, whatever happens
-        self._span.open(self._rec._uid)
-        self._rec.begin(self)
-
-    def stop(self) -> None:
-        """End the recording; `gradient` may follow."""
-        if self._open and self._rec is not None:
-            self._span.close(self._rec._uid)
-            self._rec.end(self)
-            self._open = False
-
-    def _let_go(self, lost: bool = False) -> None:
-        """No more gradients: the recording may be freed."""
-        rec = self._rec
-        if rec is not None and not rec.closed:
-            if not lost:
-                self._known = self._accessed()
-            self._watched.clear()
-            rec.release(self, lost)
-        self._rec = None
-
-    @contextmanager
-    def stop_recording(self) -> Iterator[None]:
-        """What happens inside has no gradient; recording resumes afterwards."""
-        rec = self._rec
-        if rec is None or not self._open:
-            raise RuntimeError("stop_recording needs a tape that is recording")
-        self._span.close(rec.position)
-        rec.tapes.discard(id(self))
-        try:
-            yield
-        finally:
-            if self._open:
-                rec.begin(self)
-                self._span.open(rec.position)
-
-    def reset(self) -> None:
-        """Forget everything recorded so far."""
-        self._watched.clear()
-        self._span.forget()
-        self._used = False
-        if self._open and self._rec is not None:
-            self._span.open(self._rec.position)
-
-    def watch(self, tensor: Any) -> None:
-        """Make a tensor (or a container of tensors) a source of gradients.
-
-        Starts the recording of a tape that was never entered.
-        """
-        found = tensors_of(tensor, "watch needs a tensor")
-        if not self._open and (self._rec is None or self._used):
-            self._start(sys._getframe(1).f_code)
-        for x in found:
-            with recording_in(self._rec):
-                value = value_on(self._rec, x) if is_source(x) else None
-            self._watched[id(x)] = (x, value)
-
-    def watched_variables(self) -> tuple[Variable, ...]:
-        """Trainable variables read while the tape recorded, and those watched."""
-        reads, watched = self._accessed()
-        found = {id(v): v for _, v, _ in reads if v.trainable}
-        return tuple((found | {id(v): v for v in watched}).values())
-
-    def _accessed(self) -> tuple[list[Any], list[Variable]]:
-        """What was read while the tape recorded, and the variables watched."""
-        rec = self._rec
-        if rec is None:
-            return self._known
-        reads = rec.reads[:] if self.watch_accessed_variables else []
-        if not self._span.is_whole(rec._uid):
-            reads = [read for read in reads if self._span.covers(read[0])]
-        if not self._watched:
-            return reads, []
-        watched = self._watched.values()
-        return reads, [x for x, _ in watched if isinstance(x, Variable)]
-
-    # gradients
 
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None,
@@ -408,28 +269,3 @@ class GradientTape:
         from tapec.jacobians import batch_jacobian
 
         return batch_jacobian(self, target, source, none_or_zero(unconnected_gradients))
-
-
-@contextmanager
-def scope(name: str) -> Iterator[None]:
-    """Name the ops recorded inside; names of nested scopes are joined by a slash.
-
-    Pictures frame the ops of a scope together; numbers do not change.
-
-    >>> import numpy as np, tapec
-    >>> def f(x):
-    ...     with tapec.scope("encoder"):
-    ...         return np.tanh(x)
-    >>> float(tapec.grad(f)(0.0))
-    1.0
-    """
-    rec = state.recording
-    if rec is None:
-        yield
-        return
-    before = rec.scope
-    rec.scope = f"{before}/{name}" if before else name
-    try:
-        yield
-    finally:
-        rec.scope = before

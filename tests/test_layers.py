@@ -44,7 +44,7 @@ LAYERS = (
     | {"sparse", "coloring", "colored", "tangent_rules", "dynamic"}
     | {"debugging", "exporting", "scipy"}
     | {"tape", "tape_gradient", "tape_program", "tape_sources", "tape_explain"}
-    | {"tape_again", "tape_span", "jacobians"},
+    | {"tape_again", "tape_interval", "tape_span", "jacobians", "scopes"},
     {"tf", "distributed"},
     {"tapec", "cli", "__main__", "demo", "doctor", "highlight"},
 )

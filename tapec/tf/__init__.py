@@ -14,8 +14,8 @@ from typing import Any
 
 from tapec.custom import custom_gradient
 from tapec.recompute import recompute_grad
+from tapec.scopes import scope as name_scope
 from tapec.tape import GradientTape, UnconnectedGradients
-from tapec.tape import scope as name_scope
 from tapec.tensor import Tensor
 from tapec.tf import arrays, clipping, linalg, math, nn, random
 from tapec.tf.arrays import *  # noqa: F403
