@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from tapec.ir import Function, Value, logged, quiet
+from tapec.native.platform import elsewhere
 from tapec.ops.const import const, with_constants
 from tapec.passes.cse import cse
 from tapec.passes.dce import dce
@@ -42,7 +43,7 @@ def remembered(f: F) -> F:
     """`f(body, ...)`, computed once for bodies of the same text from the same lines.
 
     Equal bodies may differ in names, numbers and places, and what a pass gives must not
-    depend on what it was given before.
+    depend on what it was given before, nor on the processor that was for.
     """
 
     @lru_cache(maxsize=1024)
@@ -53,7 +54,7 @@ def remembered(f: F) -> F:
     def found(body: Function, *rest: Any) -> Any:
         values = (*body.params, *body.ops)
         places = [v.meta.loc.lines if v.meta.loc else None for v in body.ops]
-        text = body.name, *[v.uid for v in values], *places
+        text = elsewhere(), body.name, *[v.uid for v in values], *places
         return cached(text, body, *rest)
 
     found.cache_clear = cached.cache_clear  # type: ignore[attr-defined]

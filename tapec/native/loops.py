@@ -10,7 +10,6 @@ inside. A body that this does not fit (`enclosed` tries) runs as a program of it
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
@@ -22,6 +21,7 @@ from tapec.native.layout import NoNative
 from tapec.native.loop_body import Elements, Region, is_stacked
 from tapec.native.loop_record import BLOCKS
 from tapec.native.places import place
+from tapec.native.platform import per_processor
 from tapec.native.scalars import Builder
 from tapec.native.signature import STATUS, declare, emit_entry
 from tapec.native.small_matrix import emit_elimination, is_elimination
@@ -125,7 +125,7 @@ def _kernel(op: Value) -> Function:
     return Function("loop", params, emit.ops, items)
 
 
-@lru_cache(maxsize=1024)
+@per_processor
 def fits(kernel: Function) -> bool:
     """Whether the kernel can be emitted: tried in a module that is thrown away."""
     try:

@@ -9,11 +9,11 @@ import struct
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache, wraps
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -34,9 +34,12 @@ __all__ = [
     "made_for",
     "memory_functions",
     "pause_instruction",
+    "per_processor",
     "thread_functions",
     "vector_width",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Cpu(NamedTuple):
@@ -125,6 +128,21 @@ def made_for(other: Cpu) -> Iterator[None]:
         yield
     finally:
         _elsewhere.reset(token)
+
+
+def per_processor(f: F) -> F:
+    """`f(*args)`, computed once for each processor that code is made for."""
+
+    @lru_cache(maxsize=1024)
+    def cached(other: Cpu | None, *args: Any) -> Any:
+        return f(*args)
+
+    @wraps(f)
+    def found(*args: Any) -> Any:
+        return cached(elsewhere(), *args)
+
+    found.cache_clear = cached.cache_clear  # type: ignore[attr-defined]
+    return found  # type: ignore[return-value]
 
 
 def llvm_versions() -> tuple[Any, ...]:

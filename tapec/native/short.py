@@ -45,7 +45,7 @@ def emit_kernel(module: Any, body: Function, name: str, *, lines: bool = False) 
 # --- which kernels ----------------------------------------------------------------
 
 
-@lru_cache(maxsize=1024)
+@platform.per_processor
 def is_short(body: Function) -> bool:
     """Whether the kernel runs through so few elements that registers hold them."""
     values = (*body.params, *body.ops)

@@ -187,7 +187,8 @@ def test_options_in_the_structure(tmp_path):
 
 
 def test_the_same_bytes(tmp_path, monkeypatch):
-    """In processes that hash differently, and with other numbers of threads."""
+    """In processes that hash differently, with other numbers of threads, and where the
+    function was compiled for another processor before."""
     program = (
         "import numpy as np, tapec, sys\n"
         "def f(w, x, y):\n"
@@ -196,6 +197,8 @@ def test_the_same_bytes(tmp_path, monkeypatch):
         "s = tapec.spec\n"
         "specs = s((5,), float), s((20000, 5), float), s((20000,), float)\n"
         "g = tapec.value_and_grad(f)\n"
+        "if sys.argv[2:]:\n"
+        "    g(np.ones(5), np.ones((20000, 5)), np.ones(20000))\n"
         "tapec.export(g, *specs, path=sys.argv[1], cpu='generic')\n"
     )
     env = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1", "TAPEC_NUM_THREADS": "1"}
@@ -203,7 +206,7 @@ def test_the_same_bytes(tmp_path, monkeypatch):
         [sys.executable, "-c", program, f"{tmp_path}/1/"],
         env=os.environ | env, cwd=ROOT, check=True,
     )  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["", f"{tmp_path}/2/"])
+    monkeypatch.setattr(sys, "argv", ["", f"{tmp_path}/2/", "run"])
     monkeypatch.setattr(tapec.config, "threads", 5)
     exec(compile(program, "<program>", "exec"), {})
     names = sorted(os.listdir(tmp_path / "1"))
