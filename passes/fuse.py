@@ -39,6 +39,7 @@ from tapec.native.lowering import cost
 from tapec.native.space import extents_of, is_serial, space_of
 from tapec.ops.const import item
 from tapec.ops.fused import fused
+from tapec.passes.connected import connected
 from tapec.promotion import broadcast_shapes
 
 __all__ = ["fuse"]
@@ -134,24 +135,13 @@ def _connected(
     """Ops that share data; unrelated ones gain nothing from one loop."""
     if not space:
         return [ops]
-    parent: dict[Value, Value] = {}
-
-    def find(v: Value) -> Value:
-        root = v
-        while parent.setdefault(root, root) is not root:
-            root = parent[root]
-        while parent[v] is not root:
-            parent[v], v = root, parent[v]
-        return root
-
-    for op in ops:
-        for a in op.args:
-            if info.levels[a] <= info.levels[op] and extents_of(a) == space:
-                parent[find(a)] = find(op)
-    parts: dict[Value, list[Value]] = defaultdict(list)
-    for op in ops:
-        parts[find(op)].append(op)
-    return parts.values()
+    pairs = (
+        (a, op)
+        for op in ops
+        for a in op.args
+        if info.levels[a] <= info.levels[op] and extents_of(a) == space
+    )
+    return connected(ops, pairs)
 
 
 # --- demand -------------------------------------------------------------------

@@ -14,7 +14,6 @@ Where the whole array is needed it is stored section by section (`stack`).
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -35,6 +34,7 @@ from tapec.ops.const import const
 from tapec.ops.index import slice_
 from tapec.ops.pack import stack
 from tapec.ops.shape import broadcast_to, reshape
+from tapec.passes.connected import connected
 from tapec.passes.cse import cse
 from tapec.passes.dce import dce
 from tapec.passes.fold import fold
@@ -151,21 +151,11 @@ def _chosen(fn: Function) -> dict[Value, int]:
 
 def _groups(ops: Iterable[Value], joins: dict[Value, int]) -> list[list[Value]]:
     """Ops that are connected by whole arrays."""
-    parent = {op: op for op in ops}
-
-    def find(v: Value) -> Value:
-        while parent[v] is not v:
-            parent[v] = v = parent[parent[v]]
-        return v
-
-    for op in parent:
-        for a in () if op in joins else op.args:
-            if a in parent:
-                parent[find(a)] = find(op)
-    groups: dict[Value, list[Value]] = defaultdict(list)
-    for op in parent:
-        groups[find(op)].append(op)
-    return list(groups.values())
+    inside = dict.fromkeys(ops)
+    pairs = (
+        (a, op) for op in inside if op not in joins for a in op.args if a in inside
+    )
+    return connected(inside, pairs)
 
 
 def _is_worth_it(

@@ -6,7 +6,6 @@ axis. It is products and moves of elements that keep kernels apart.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from tapec import primitive as lowerings
@@ -14,6 +13,7 @@ from tapec.ir import Function, Value
 from tapec.native.levels import Levels
 from tapec.native.lowering import cost
 from tapec.native.space import space_of
+from tapec.passes.connected import connected
 from tapec.passes.scalars.elements import (
     MOVING,
     Along,
@@ -54,21 +54,14 @@ def chosen(fn: Function) -> dict[Value, Plan]:
 
 def _groups(ops: Iterable[Value]) -> list[list[Value]]:
     """Ops that are connected."""
-    parent = {op: op for op in ops}
-
-    def find(v: Value) -> Value:
-        while parent[v] is not v:
-            parent[v] = v = parent[parent[v]]
-        return v
-
-    for op in parent:
-        for a in op.args:
-            if a in parent and a.prim.name != "const":
-                parent[find(a)] = find(op)
-    groups: dict[Value, list[Value]] = defaultdict(list)
-    for op in parent:
-        groups[find(op)].append(op)
-    return list(groups.values())
+    inside = dict.fromkeys(ops)
+    pairs = (
+        (a, op)
+        for op in inside
+        for a in op.args
+        if a in inside and a.prim.name != "const"
+    )
+    return connected(inside, pairs)
 
 
 def _is_worth_it(group: list[Value], info: Levels) -> bool:
