@@ -14,7 +14,7 @@ from tapec.ir import ArrayType, Value
 from tapec.native import gemm_code, platform
 from tapec.native.gemm_copies import copier
 from tapec.native.gemm_kernel import VECTORS, Tile, kernel
-from tapec.native.gemm_plan import Shape, Tiling, nanoseconds, tiling
+from tapec.native.gemm_plan import Shape, Tiling, lanes, nanoseconds, tiling
 from tapec.native.library import Product, batches
 from tapec.native.meanwhile import Begun
 from tapec.native.plan import Plan
@@ -50,8 +50,8 @@ def gemm(op: Value) -> Gemm | None:
 
 def _is_for_blas(s: Shape) -> bool:
     """Vectors; narrow results; a matrix to be transposed for few rows; much to do."""
-    lanes = platform.vector_width() // 8 // s.dtype.itemsize
-    narrow = s.n < lanes if s.turned_a else s.n <= lanes // 2
+    width = lanes(s.dtype)
+    narrow = s.n < width if s.turned_a else s.n <= width // 2
     vectors = 1 in (s.m, s.n)
     once = s.turned_b and s.m < 4
     much = nanoseconds(s) > s.number * LONGEST

@@ -14,7 +14,7 @@ import numpy as np
 from tapec.native.gemm_kernel import VECTORS, most_rows
 from tapec.native.platform import vector_width
 
-__all__ = ["Shape", "Tiling", "nanoseconds", "tiling"]
+__all__ = ["Shape", "Tiling", "lanes", "nanoseconds", "tiling"]
 
 DEPTH = 1024
 """Steps along k of a block, at most: a panel of B of so many rows stays near."""
@@ -83,33 +83,34 @@ class Tiling(NamedTuple):
     @property
     def parts_across(self) -> int:
         """Parts beside each other."""
-        return _up(self.across, self.panels)
+        return _covering(self.across, self.panels)
 
     @property
     def parts(self) -> int:
         """Of one matrix."""
-        return _up(self.every, self.blocks) * self.parts_across
+        return _covering(self.every, self.blocks) * self.parts_across
 
 
-def _lanes(dtype: np.dtype[Any]) -> int:
+def lanes(dtype: np.dtype[Any]) -> int:
+    """Elements of a vector register."""
     return vector_width() // 8 // dtype.itemsize
 
 
 def nanoseconds(s: Shape) -> float:
     """That all of it takes, about."""
-    return s.number * s.m * s.n * s.k / (4 * _lanes(s.dtype))
+    return s.number * s.m * s.n * s.k / (4 * lanes(s.dtype))
 
 
 def tiling(s: Shape) -> Tiling:
     """Of the products of this shape."""
     item = s.dtype.itemsize
-    along_k = _up(s.k, DEPTH)
-    depth, dealt = _up(s.k, along_k), along_k > 1
+    along_k = _covering(s.k, DEPTH)
+    depth, dealt = _covering(s.k, along_k), along_k > 1
     rows, every = _dealt(s.m) if dealt else _tiles(s.m)
     missing = rows * every - s.m
     tall = every - (missing if dealt else missing > 0)
-    panel = VECTORS * _lanes(s.dtype)
-    across = _up(s.n, panel)
+    panel = VECTORS * lanes(s.dtype)
+    across = _covering(s.n, panel)
     tile = rows * depth * item
     whole = every * tile <= PART
     copy_a = s.turned_a and s.k >= LONG and across > 2 and not whole
@@ -134,13 +135,13 @@ def tiling(s: Shape) -> Tiling:
 def _tiles(m: int) -> tuple[int, int]:
     """Rows of a tile, and tiles: such that little is computed twice."""
     most = min(m, most_rows())
-    ways = [(rows, _up(m, rows)) for rows in range(most, most * 2 // 3, -1)]
+    ways = [(rows, _covering(m, rows)) for rows in range(most, most * 2 // 3, -1)]
     return min(ways, key=lambda way: way[1] * (way[0] + OVERHEAD))
 
 
 def _dealt(m: int) -> tuple[int, int]:
-    every = _up(m, most_rows())
-    return _up(m, every), every
+    every = _covering(m, most_rows())
+    return _covering(m, every), every
 
 
 def _smaller(t: Tiling) -> Tiling | None:
@@ -150,13 +151,14 @@ def _smaller(t: Tiling) -> Tiling | None:
     along k take turns in the cache, some panels stay together.
     """
     if t.panels > (HIGH if t.copy_a or t.dealt else 1):
-        return t._replace(panels=_up(t.panels, 2))
+        return t._replace(panels=_covering(t.panels, 2))
     if t.blocks > LOW:
-        return t._replace(blocks=_up(t.blocks, 2))
+        return t._replace(blocks=_covering(t.blocks, 2))
     if t.panels > 1:
-        return t._replace(panels=_up(t.panels, 2))
-    return t._replace(blocks=_up(t.blocks, 2)) if t.blocks > 1 else None
+        return t._replace(panels=_covering(t.panels, 2))
+    return t._replace(blocks=_covering(t.blocks, 2)) if t.blocks > 1 else None
 
 
-def _up(a: int, b: int) -> int:
+def _covering(a: int, b: int) -> int:
+    """How many of length b cover a."""
     return -(-a // b)
