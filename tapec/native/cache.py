@@ -22,8 +22,7 @@ __all__ = ["Kernel", "KernelCode", "Wanted", "kernels_for"]
 Wanted = tuple[Function, bool]
 """A body, and whether it is run in chunks."""
 
-_known: WeakValueDictionary[Wanted, KernelCode]
-_light: WeakValueDictionary[Wanted, KernelCode]
+_known: WeakValueDictionary[tuple[Wanted, bool], KernelCode]
 
 
 class Code(Protocol):
@@ -107,7 +106,7 @@ class Kernel(NamedTuple):
         return self.code.assembly
 
 
-_known, _light = WeakValueDictionary(), WeakValueDictionary()
+_known = WeakValueDictionary()
 _lock = lock()
 
 
@@ -116,26 +115,22 @@ def kernels_for(
 ) -> dict[Wanted, KernelCode]:
     """The code of each body; what is not known yet is compiled now.
 
-    light: those whose time hardly counts. One that some program compiled well is
-    taken all the same.
+    light: those whose time hardly counts. They are so even where another program has
+    the same kernel compiled well, which may round otherwise: what a program gives does
+    not depend on what ran before.
     """
     wanted = dict.fromkeys(wanted)
     if platform.elsewhere():
         return {w: KernelCode(w, "kernel0", _Elsewhere(w)) for w in wanted}
     with _lock:
-        found = {each: _found(each, each in light) for each in wanted}
+        found = {each: _known.get((each, each in light)) for each in wanted}
         new = [each for each, code in found.items() if code is None]
         if new:
             codes = _compiled(new, light)
             for each, code in codes.items():
-                (_light if code.light else _known)[each] = code
+                _known[each, code.light] = code
             found |= codes
     return {each: code for each, code in found.items() if code is not None}
-
-
-def _found(wanted: Wanted, light: bool) -> KernelCode | None:
-    found = _known.get(wanted)
-    return _light.get(wanted) if found is None and light else found
 
 
 # --- modules --------------------------------------------------------------------

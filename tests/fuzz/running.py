@@ -84,8 +84,7 @@ def eager(active: bool = True):
             (tile_batches, {"FULL": -1, "LEAST": 0}),
             (split, {"WORTH": 0, "LEAST": 1e-9, "SMALLER": 1e-9, "BLOCK": 2}),
             (accumulate, {"BLOCK": 2}),
-            (cache, {"_known": WeakValueDictionary(),
-                     "_light": WeakValueDictionary()}),
+            (cache, {"_known": WeakValueDictionary()}),
         ):  # fmt: skip
             stack.enter_context(mock.patch.multiple(module, **numbers))
         stack.enter_context(mock.patch.dict("os.environ", {"TAPEC_CACHE_DIR": "0"}))

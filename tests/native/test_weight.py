@@ -32,7 +32,7 @@ def test_a_small_kernel_beside_a_large_one_is_light():
         np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
-def test_light_code_is_for_programs_where_it_is_light():
+def test_light_code_depends_on_the_program_alone():
     x, y = np.linspace(-1.0, 1.0, 300_001), np.arange(6.0)
     beside, _ = compiled(both, x, y)
     alone, _ = compiled(small, y)
@@ -41,7 +41,8 @@ def test_light_code_is_for_programs_where_it_is_light():
     (light,) = (c for c in beside.codes if c.light)
     assert light.body == code.body
     again, _ = compiled(both, np.linspace(-1.0, 1.0, 300_002), y)
-    assert code in list(again.codes), "what is compiled well already is taken"
+    assert code not in list(again.codes), "nor on what is compiled well already"
+    assert light in list(again.codes)
 
 
 def test_special_numbers_go_through_light_code():
